@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import RowtailCore
+
+/// Why a stream request is refused before anything is looked up.
+package struct StreamQueryError: Error, Sendable, CustomStringConvertible {
+    /// What is wrong, as the answer's error code.
+    package enum Code: String, Sendable {
+        /// A value that makes no sense.
+        case badRequest = "bad_request"
+
+        /// An id that is no event id.
+        case badEventID = "bad_event_id"
+
+        /// A parameter that doesn't exist.
+        case unknownParameter = "unknown_parameter"
+    }
+
+    /// What is wrong.
+    package var code: Code
+
+    /// The same for people, with the remedy.
+    package var message: String
+
+    /// The message.
+    package var description: String { message }
+}
+
+/// What a client asks of a stream: where it starts, where it ends, and what happens at a break.
+package struct StreamQuery: Hashable, Sendable {
+    /// The id that the client holds, from the `Last-Event-ID` header or the query; header first.
+    package var lastEventID: EventID?
+
+    /// Where to start when the client holds no id.
+    package var since: StartPoint?
+
+    /// How many events the stream is to have at most; at least 1.
+    package var limit: Int?
+
+    /// Whether the stream ends at the head of the moment of the request.
+    package var untilHead = false
+
+    /// What happens when continuity breaks.
+    package var onReset: ResetPolicy?
+
+    /// The greatest length of an event id in bytes.
+    package static let idLimit = 1024
+
+    /// Reads a request's query and `Last-Event-ID` header.
+    ///
+    /// Percent-escapes are decoded and `+` means a space (WHATWG URL, application/x-www-form-urlencoded). A parameter
+    /// given twice is refused, as one of the two would be ignored; an empty id means that none was given.
+    ///
+    /// - Parameters:
+    ///   - query: What follows `?` in the request's target.
+    ///   - header: The value of `Last-Event-ID`.
+    /// - Throws: ``StreamQueryError``.
+    package init(query: some StringProtocol, lastEventID header: String?) throws {
+        var seen: Set<String> = []
+        var queryID: EventID?
+        for (name, value) in try Self.pairs(query) {
+            let canonical = name == "lastEventId" ? "last_event_id" : name
+            guard seen.insert(canonical).inserted else {
+                throw StreamQueryError(code: .badRequest, message: "'\(name)' is given twice; give it once")
+            }
+            switch name {
+            case "last_event_id", "lastEventId":
+                queryID = try Self.eventID(value, from: name)
+            case "since":
+                since = try Self.start(value)
+            case "limit":
+                guard let count = Int(value), count > 0 else {
+                    throw StreamQueryError(
+                        code: .badRequest,
+                        message: "limit: '\(value)' is no number of events; use 1 or more"
+                    )
+                }
+                limit = count
+            case "until":
+                guard value == "head" else {
+                    throw StreamQueryError(code: .badRequest, message: "until: '\(value)' is unknown; use 'head'")
+                }
+                untilHead = true
+            case "on_reset":
+                guard let policy = ResetPolicy(rawValue: value) else {
+                    throw StreamQueryError(
+                        code: .badRequest,
+                        message: "on_reset: '\(value)' is unknown; use earliest, latest or fail"
+                    )
+                }
+                onReset = policy
+            default:
+                throw StreamQueryError(
+                    code: .unknownParameter,
+                    message: "there is no parameter '\(name)'; use last_event_id, since, limit, until or on_reset"
+                )
+            }
+        }
+        lastEventID = try header.flatMap { try Self.eventID($0, from: "Last-Event-ID") } ?? queryID
+    }
+
+    private static func eventID(_ text: String, from name: String) throws -> EventID? {
+        guard !text.isEmpty else { return nil }
+        guard text.utf8.count <= idLimit, let id = EventID(text) else {
+            throw StreamQueryError(
+                code: .badEventID,
+                message:
+                    "\(name): '\(text.prefix(64))' is no event id of this feed; send an id that it gave out, or none"
+            )
+        }
+        return id
+    }
+
+    private static func start(_ text: String) throws -> StartPoint {
+        switch text {
+        case "earliest": return .earliest
+        case "latest": return .latest
+        default: break
+        }
+        if text.utf8.first == UInt8(ascii: "-"), let number = Int(text), number < 0, number != .min {
+            return .newest(-number)
+        }
+        guard text.utf8.count <= idLimit, let id = EventID(text) else {
+            throw StreamQueryError(
+                code: .badEventID,
+                message:
+                    "since: '\(text.prefix(64))' is unknown; use earliest, latest, -N for the newest N rows, or an event id"
+            )
+        }
+        return .after(id)
+    }
+
+    private static func pairs(_ query: some StringProtocol) throws -> [(String, String)] {
+        try query.split(separator: "&").map { pair in
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            return (try decoded(parts[0]), parts.count == 2 ? try decoded(parts[1]) : "")
+        }
+    }
+
+    private static func decoded(_ text: some StringProtocol) throws -> String {
+        var bytes: [UInt8] = []
+        var rest = Array(text.utf8)[...]
+        while let byte = rest.popFirst() {
+            switch byte {
+            case UInt8(ascii: "+"):
+                bytes.append(UInt8(ascii: " "))
+            case UInt8(ascii: "%"):
+                guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16),
+                    rest.first != UInt8(ascii: "+")
+                else {
+                    throw StreamQueryError(
+                        code: .badRequest,
+                        message: "'\(text)' has a '%' without two hexadecimal digits; write '%25' for a percent sign"
+                    )
+                }
+                rest = rest.dropFirst(2)
+                bytes.append(value)
+            default:
+                bytes.append(byte)
+            }
+        }
+        guard let decoded = String(validating: bytes, as: UTF8.self) else {
+            throw StreamQueryError(code: .badRequest, message: "'\(text)' is no UTF-8; percent-encode it")
+        }
+        return decoded
+    }
+}

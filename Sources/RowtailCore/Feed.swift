@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import NIOCore
+import Synchronization
+
+/// A configured table that clients can subscribe to: where its source and its subscribers meet.
+///
+/// The source hands over segments and changes of state; the feed announces them once to every event loop that
+/// observes it, in the order in which they came. It keeps no rows itself: each event loop has a ``FeedView`` with the
+/// tail, whose segments are shared. Sources call in from one thread at a time; anyone may ask for ``status``.
+package final class Feed: Sendable {
+    /// What the configuration says of a feed that its subscribers care about.
+    package struct Options: Sendable {
+        /// The name in URLs, logs and metrics.
+        package var name: String
+
+        /// The table watched.
+        package var table: String
+
+        /// What the feed guarantees.
+        package var mode: FeedMode
+
+        /// Where streams start that don't say.
+        package var start: StartPoint
+
+        /// Where streams go on when continuity breaks and they don't say.
+        package var onReset: ResetPolicy
+
+        /// Whether clients are told to go away for good.
+        package var isRetired: Bool
+
+        /// The memory that each event loop's tail may refer to, in bytes.
+        package var tailBytes: Int
+
+        /// How often the table is polled.
+        package var pollInterval: Duration
+
+        /// Collects the options.
+        package init(
+            name: String,
+            table: String,
+            mode: FeedMode = .append,
+            start: StartPoint = .latest,
+            onReset: ResetPolicy = .earliest,
+            isRetired: Bool = false,
+            tailBytes: Int = 8 << 20,
+            pollInterval: Duration = .seconds(1)
+        ) {
+            self.name = name
+            self.table = table
+            self.mode = mode
+            self.start = start
+            self.onReset = onReset
+            self.isRetired = isRetired
+            self.tailBytes = tailBytes
+            self.pollInterval = pollInterval
+        }
+    }
+
+    /// Takes news on an event loop.
+    package typealias Observer = @Sendable (FeedNews) -> Void
+
+    private struct State {
+        var status = FeedStatus()
+        var observers: [(eventLoop: any EventLoop, observer: Observer)] = []
+        var firstPollWaiters: [EventLoopPromise<Void>] = []
+    }
+
+    /// The configuration.
+    package let options: Options
+
+    /// Where rows older than the tail are read.
+    package let source: any FeedSource
+
+    private let state = Mutex(State())
+    private let subscribers = Atomic(0)
+
+    /// A feed without observers.
+    package init(options: Options, source: any FeedSource) {
+        self.options = options
+        self.source = source
+    }
+
+    /// The name in URLs, logs and metrics.
+    package var name: String {
+        options.name
+    }
+
+    /// The figures at this moment.
+    package var status: FeedStatus {
+        state.withLock { $0.status }
+    }
+
+    // MARK: - For subscribers
+
+    /// How many streams there are; with none, the source moves the head and reads no rows.
+    package var subscriberCount: Int {
+        subscribers.load(ordering: .relaxed)
+    }
+
+    /// Counts a stream in (1) or out (-1).
+    package func countSubscriber(_ change: Int) {
+        subscribers.add(change, ordering: .relaxed)
+    }
+
+    /// Has all further news delivered to an event loop.
+    ///
+    /// - Returns: What came before: the view to apply the news to. Its tail is empty, as observers are there before the
+    ///   source starts.
+    package func observe(on eventLoop: any EventLoop, _ observer: @escaping Observer) -> FeedView {
+        state.withLock { state in
+            state.observers.append((eventLoop, observer))
+            var view = FeedView(tailBytes: options.tailBytes)
+            view.apply(.generation(state.status.history, head: state.status.head))
+            return view
+        }
+    }
+
+    /// Succeeds once the first poll came to an end, whatever came of it.
+    package func firstPoll(on eventLoop: any EventLoop) -> EventLoopFuture<Void> {
+        let promise = eventLoop.makePromise(of: Void.self)
+        let isOver = state.withLock { state in
+            if !state.status.wasPolled {
+                state.firstPollWaiters.append(promise)
+            }
+            return state.status.wasPolled
+        }
+        if isOver {
+            promise.succeed()
+        }
+        return promise.futureResult
+    }
+
+    // MARK: - For the source
+
+    /// Hands over the rows just after the head, or, at start, the newest ones before it.
+    package func publish(_ segment: Segment) {
+        announce(.segment(segment)) { status in
+            if segment.through > status.head {
+                status.head = segment.through
+                status.rows += UInt64(segment.events.count)
+            }
+        }
+    }
+
+    /// Moves the head past rows that nobody listens for.
+    package func advance(to head: Position) {
+        announce(.advanced(head)) { $0.head = head }
+    }
+
+    /// Starts a generation, or takes up the one that was stored.
+    package func begin(_ history: GenerationHistory, head: Position) {
+        announce(.generation(history, head: head)) { status in
+            status.history = history
+            status.head = head
+            status.knowsHead = true
+        }
+    }
+
+    /// Records what came of a poll.
+    ///
+    /// - Parameters:
+    ///   - state: How the feed fares now.
+    ///   - timestamp: The time in seconds since 1970.
+    /// - Returns: Whether the state changed, so that the caller logs changes once.
+    @discardableResult
+    package func polled(
+        _ result: PollResult,
+        state newState: FeedState,
+        took duration: Duration,
+        timestamp: Double
+    ) -> Bool {
+        let (changed, waiters) = state.withLock { state in
+            let changed = state.status.state != newState
+            state.status.state = newState
+            if let reason = newState.reason { state.status.lastError = reason }
+            state.status.polls[result, default: 0] += 1
+            state.status.pollSeconds.record(duration)
+            if newState == .live {
+                state.status.lastSuccess = .now
+                state.status.lastSuccessTimestamp = timestamp
+                state.status.knowsHead = true
+            }
+            state.status.wasPolled = true
+            defer { state.firstPollWaiters = [] }
+            return (changed, state.firstPollWaiters)
+        }
+        for waiter in waiters {
+            waiter.succeed()
+        }
+        return changed
+    }
+
+    private func announce(_ news: FeedNews, _ change: (inout FeedStatus) -> Void) {
+        let observers = state.withLock { state in
+            change(&state.status)
+            return state.observers
+        }
+        for (eventLoop, observer) in observers {
+            eventLoop.execute { observer(news) }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import NIOCore
+
+/// Where a feed's rows come from: pages after a position, and news of a new head.
+///
+/// News goes to the ``Feed`` by ``Feed/publish(_:)`` and its like; this is the other direction, for subscribers that are
+/// behind the tail. Nothing here knows of SQLite.
+package protocol FeedSource: Sendable {
+    /// Reads the page after a position, encoded, no further than `through`.
+    ///
+    /// Identical requests under way are answered by one read. The segment's generation is the feed's at the time of the
+    /// read; a page that was overtaken by a new generation fails.
+    ///
+    /// - Parameters:
+    ///   - after: The page begins just after this position.
+    ///   - through: The last position wanted; the page may end before.
+    ///   - generation: The generation that the positions belong to.
+    func page(
+        after: Position,
+        through: Position,
+        generation: Int,
+        on eventLoop: any EventLoop
+    ) -> EventLoopFuture<Segment>
+
+    /// Finds the position just before the newest rows.
+    ///
+    /// - Parameters:
+    ///   - count: How many rows, at least 1.
+    ///   - head: The newest position that counts.
+    func position(
+        beforeNewest count: Int,
+        through head: Position,
+        on eventLoop: any EventLoop
+    )
+        -> EventLoopFuture<Position>
+
+    /// Looks for new rows now.
+    ///
+    /// - Returns: Succeeds after a poll that began after this call, whatever came of it.
+    func refresh(on eventLoop: any EventLoop) -> EventLoopFuture<Void>
+}
