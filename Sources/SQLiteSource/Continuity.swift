@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import RowtailCore
+
+/// Decides whether a table still holds the history that was served.
+///
+/// Pure: it is given what was found and asks for the rows at anchors through a closure.
+struct Continuity {
+    /// What is known about the time since the last poll.
+    enum Evidence {
+        /// The same file was watched all the time.
+        case seen
+        /// The same, but something happened that could also be a rebuilt table or an overwritten file.
+        case doubtful
+        /// The daemon was down, the file is another or was written over, or the table's own schema text changed.
+        case unseen
+    }
+
+    /// What follows for the feed.
+    enum Verdict: Equatable {
+        /// Nothing happened.
+        case same
+        /// A generation begins with this base; `nil` when nothing is shared.
+        case broken(base: Position?)
+    }
+
+    /// The newest position handed over.
+    var watermark: Position
+    /// Rows that were there, newest first.
+    var anchors: [Anchor]
+
+    /// Decides.
+    ///
+    /// - Parameters:
+    ///   - head: The newest position now.
+    ///   - evidence: What is known of the time since.
+    ///   - schemaChanged: Whether the database's schema changed since the last poll.
+    ///   - isAutoincrement: Whether positions are never given out twice.
+    ///   - columns: The hashed columns of the row at a position; `nil` when there is none.
+    func verdict(
+        head: Position,
+        evidence: Evidence,
+        schemaChanged: Bool,
+        isAutoincrement: Bool,
+        columns: (Position) throws -> [String: UInt64]?
+    ) rethrows -> Verdict {
+        guard watermark > .earliest else { return .same }
+        let wentBack = head < watermark
+        switch evidence {
+        case .seen where !wentBack:
+            return .same
+        case .seen where !schemaChanged:
+            return .broken(base: head)
+        case .seen, .doubtful:
+            let proof = try prove(columns)
+            if wentBack { return .broken(base: proof.newestHolding) }
+            // Rows may all have been updated; but when none of them is what it was, another table took the place.
+            return proof.someArePresent && proof.newestHolding == nil ? .broken(base: nil) : .same
+        case .unseen:
+            let proof = try prove(columns)
+            guard proof.someArePresent else {
+                return isAutoincrement && !wentBack ? .same : .broken(base: nil)
+            }
+            if proof.newestPresentHolds, !wentBack { return .same }
+            return .broken(base: proof.newestHolding)
+        }
+    }
+
+    private struct Proof {
+        var someArePresent = false
+        var newestPresentHolds = false
+        var newestHolding: Position?
+    }
+
+    private func prove(_ columns: (Position) throws -> [String: UInt64]?) rethrows -> Proof {
+        var proof = Proof()
+        for anchor in anchors {
+            guard let found = try columns(anchor.position) else { continue }
+            let holds = anchor.holds(found)
+            if !proof.someArePresent { proof.newestPresentHolds = holds }
+            proof.someArePresent = true
+            if holds {
+                proof.newestHolding = anchor.position
+                break
+            }
+        }
+        return proof
+    }
+}

@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Dispatch
+package import Logging
+package import NIOCore
+package import RowtailCore
+import Synchronization
+
+/// Watches one database file for all feeds on it: one connection, one serial queue, one poll at a time.
+///
+/// A poll asks `PRAGMA data_version` first, which is all that a quiet one costs. Every tenth poll, and each one after the
+/// file was opened, reads the tables whatever it says. Rows go to the ``Feed``s after the read transaction ended.
+package actor DatabasePoller {
+    /// How often the tables are read although `data_version` says that nothing happened.
+    private static let forcedEvery = 10
+
+    /// The queue that the actor runs on.
+    package nonisolated let executor: SerialQueueExecutor
+
+    /// The queue that the actor runs on.
+    package nonisolated var unownedExecutor: UnownedSerialExecutor {
+        executor.asUnownedSerialExecutor()
+    }
+
+    /// The database file.
+    package nonisolated let path: String
+
+    private let state: StateDirectory?
+    private let logger: Logger
+    private nonisolated let waiters = Mutex<[EventLoopPromise<Void>]>([])
+
+    private var feeds: [FeedPoll] = []
+    private var connection: DatabaseConnection?
+    private var lastStat: FileStat?
+    private var lastDataVersion: Int64?
+    private var polls = 0
+    private var mustRead = true
+    private var mustReopen = false
+    private var busySince: ContinuousClock.Instant?
+    private var isBusyLogged = false
+    private var isStateFailureLogged = false
+    private var onSchedule: (PollSchedule.Request) -> Void = { _ in }
+    private var writer = ByteWriter()
+
+    /// A poller of a file that may not be there yet.
+    package init(path: String, state: StateDirectory?, logger: Logger) {
+        self.path = path
+        self.state = state
+        var logger = logger
+        logger[metadataKey: "database"] = "\(path)"
+        self.logger = logger
+        executor = SerialQueueExecutor(label: "rowtail.poller \(path)")
+    }
+
+    /// Polls a feed from now on.
+    package func add(_ feed: Feed, watched: WatchedTable, framing: any EventFraming) {
+        let reader = TableReader(watched, path: path, framing: framing)
+        feeds.append(FeedPoll(feed: feed, reader: reader, store: state))
+    }
+
+    /// Has wishes for later polls told to a schedule.
+    func report(to schedule: @escaping (PollSchedule.Request) -> Void) {
+        onSchedule = schedule
+    }
+
+    /// Looks for news now.
+    ///
+    /// - Returns: Succeeds after a poll that began after this call. Calls that come while one waits share its poll.
+    package nonisolated func refresh(on eventLoop: any EventLoop) -> EventLoopFuture<Void> {
+        let promise = eventLoop.makePromise(of: Void.self)
+        let isFirst = waiters.withLock { waiters in
+            waiters.append(promise)
+            return waiters.count == 1
+        }
+        if isFirst {
+            executor.queue.async { self.assumeIsolated { $0.pollForWaiters() } }
+        }
+        return promise.futureResult
+    }
+
+    private func pollForWaiters() {
+        let promises = waiters.withLock { waiters in
+            defer { waiters = [] }
+            return waiters
+        }
+        poll()
+        for promise in promises {
+            promise.succeed()
+        }
+    }
+
+    // MARK: - One poll
+
+    /// Checks once and hands over what is new.
+    ///
+    /// - Parameter refreshingAnchors: Whether the rows that prove the history are read again.
+    package func poll(refreshingAnchors: Bool = false) {
+        let start = ContinuousClock.now
+        polls += 1
+        if polls.isMultiple(of: Self.forcedEvery) || refreshingAnchors { mustRead = true }
+        do {
+            let (connection, version) = try current()
+            if version != lastDataVersion {
+                mustRead = true
+                for item in feeds { item.anchorsAreStale = true }
+            }
+            let readsAll = mustRead
+            mustRead = false
+            lastDataVersion = version
+            for item in feeds {
+                if readsAll || item.mustRead {
+                    poll(item, connection, refreshingAnchors: refreshingAnchors, since: start)
+                } else {
+                    finish(item, .quiet, item.feed.status.state, since: start)
+                }
+            }
+        } catch {
+            mustRead = true
+            mustReopen = true
+            fail(feeds, SourceError(error, path: path), since: start)
+        }
+        if feeds.contains(where: { $0.anchorsAreStale || $0.isDirty }) {
+            onSchedule(.upkeep)
+        }
+    }
+
+    private func poll(
+        _ item: FeedPoll,
+        _ connection: DatabaseConnection,
+        refreshingAnchors: Bool,
+        since start: ContinuousClock.Instant
+    ) {
+        do {
+            try item.load()
+            var hasMore = true
+            var result = PollResult.quiet
+            while hasMore {
+                let before = item.record.watermark
+                let outcome = try connection.read {
+                    try item.look($0, refreshingAnchors: refreshingAnchors, foundAt: start, writer: &writer)
+                }
+                logBreak(item, outcome)
+                hasMore = try item.hand(over: outcome, file: connection.identity) { try warm(item, connection) }
+                if item.record.watermark != before { result = .rows }
+            }
+            if item.record.watermark == .integer(.max) { logFull(item) }
+            item.mustRead = false
+            finish(item, result, .live, since: start)
+            noteSuccess()
+        } catch {
+            item.mustRead = true
+            let problem = SourceError(error, path: path)
+            // What SQLite says of the file, not of the table, may be over with another connection.
+            if problem.code == .broken, !(error is SourceError) { mustReopen = true }
+            fail([item], problem, since: start)
+        }
+    }
+
+    /// The newest pages that fit the tail, oldest first, so that clients that come back are served from memory.
+    private func warm(_ item: FeedPoll, _ connection: DatabaseConnection) throws -> [Segment] {
+        let reader = item.reader
+        let bound = item.feed.options.tailBytes
+        var segments: [Segment] = []
+        var footprint = 0
+        var upper = item.record.watermark
+        // A filter that passes most rows over would have the whole table read for a few events.
+        var pagesLeft = max(16, 2 * bound / reader.watched.pageBytes)
+        while upper > .earliest, footprint < bound, pagesLeft > 0 {
+            var pages: [Segment] = []
+            let lower = try connection.read { db in
+                try reader.prepare(db)
+                return try reader.position(beforeNewest: reader.watched.pageRows, through: upper, db)
+            }
+            var after = lower
+            while after < upper {
+                let page = try connection.read { db in
+                    try reader.prepare(db)
+                    return try reader.page(
+                        after: after,
+                        through: upper,
+                        generation: item.record.history.current,
+                        foundAt: nil,
+                        writer: &writer
+                    )
+                }
+                pages.append(page)
+                after = page.through
+                pagesLeft -= 1
+            }
+            footprint += pages.reduce(0) { $0 + $1.footprint }
+            segments.insert(contentsOf: pages, at: 0)
+            upper = lower
+        }
+        return segments
+    }
+
+    // MARK: - The file
+
+    /// The connection to the file that has the name now, and its `data_version`.
+    private func current() throws -> (DatabaseConnection, version: Int64) {
+        if let connection, !mustReopen, FileStat(path: path)?.identity == connection.identity {
+            return try checked(connection)
+        }
+        for item in feeds { try? item.load() }
+        let opened = try reopen()
+        mustReopen = false
+        for item in feeds { item.doubt(.unseen) }
+        onSchedule(.watch)
+        return (opened, try opened.dataVersion())
+    }
+
+    private func reopen() throws -> DatabaseConnection {
+        letGo()
+        mustRead = true
+        let opened = try DatabaseConnection(path: path, label: "rowtail.poll")
+        connection = opened
+        lastStat = FileStat(path: path)
+        return opened
+    }
+
+    private func letGo() {
+        for item in feeds { item.reader.reset() }
+        connection = nil
+        lastDataVersion = nil
+    }
+
+    /// Reads `data_version`, and opens the file anew where it was written without that counting.
+    private func checked(_ connection: DatabaseConnection) throws -> (DatabaseConnection, version: Int64) {
+        let stat = FileStat(path: path)
+        let version = try connection.dataVersion()
+        guard version == lastDataVersion else {
+            // Taken after the version: a commit in between shows in the next version. Taken before, it would look
+            // like a write that SQLite doesn't know of.
+            lastStat = FileStat(path: path)
+            return (connection, version)
+        }
+        guard stat?.size != lastStat?.size || stat?.modified != lastStat?.modified else { return (connection, version) }
+        // Written over in place, or, in WAL mode, a checkpoint: pages in SQLite's cache may be of another file.
+        let reopened = try reopen()
+        let isCheckpoint = FileStat(path: "\(FileAccess.realPath(path))-wal") != nil
+        for item in feeds { item.doubt(isCheckpoint ? .doubtful : .unseen) }
+        return (reopened, try reopened.dataVersion())
+    }
+
+    // MARK: - What came of it
+
+    private func finish(
+        _ item: FeedPoll,
+        _ result: PollResult,
+        _ state: FeedState,
+        since start: ContinuousClock.Instant
+    ) {
+        let took = ContinuousClock.now - start
+        let timestamp = WallClock.secondsSince1970()
+        guard item.feed.polled(result, state: state, took: took, timestamp: timestamp) else { return }
+        switch state {
+        case .live:
+            logger.info("feed is live", metadata: ["feed": "\(item.feed.name)", "head": "\(item.feed.status.head)"])
+        case .waiting(let reason):
+            logger.notice("feed waits", metadata: ["feed": "\(item.feed.name)", "reason": "\(reason)"])
+        case .broken(let reason):
+            logger.error("feed is broken", metadata: ["feed": "\(item.feed.name)", "reason": "\(reason)"])
+        }
+    }
+
+    private func fail(_ items: [FeedPoll], _ error: SourceError, since start: ContinuousClock.Instant) {
+        switch error.code {
+        case .busy:
+            noteBusy(error)
+            for item in items {
+                let status = item.feed.status
+                finish(
+                    item,
+                    .busy,
+                    status.knowsHead && status.wasPolled ? status.state : .waiting(error.message),
+                    since: start
+                )
+            }
+            onSchedule(.retry)
+        case .waiting:
+            for item in items {
+                let isGone = item.wasSeen && connection != nil
+                item.wasMissing()
+                let message =
+                    isGone ? "table '\(item.feed.options.table)' was dropped; it is waited for" : error.message
+                finish(item, isGone ? .error : .waiting, isGone ? .broken(message) : .waiting(message), since: start)
+            }
+        case .broken:
+            for item in items {
+                finish(item, .error, .broken(error.message), since: start)
+            }
+        }
+    }
+
+    private func noteBusy(_ error: SourceError) {
+        let since = busySince ?? .now
+        busySince = since
+        // Short locks are the rollback modes' daily life; only lasting ones are worth a line.
+        guard !isBusyLogged, .now - since >= .seconds(1) else { return }
+        isBusyLogged = true
+        logger.warning("database is locked, trying again", metadata: ["reason": "\(error.message)"])
+    }
+
+    private func noteSuccess() {
+        busySince = nil
+        onSchedule(.succeeded)
+        guard isBusyLogged else { return }
+        isBusyLogged = false
+        logger.notice("database answers again")
+    }
+
+    private func logBreak(_ item: FeedPoll, _ outcome: FeedPoll.Outcome) {
+        guard case .broken(let base) = outcome.verdict else { return }
+        logger.warning(
+            "history broke, a new generation begins",
+            metadata: [
+                "feed": "\(item.feed.name)",
+                "generation": "\(item.record.history.current + 1)",
+                "base": "\(base.map { "\($0)" } ?? "none")",
+                "watermark": "\(item.record.watermark)",
+                "head": "\(outcome.head)",
+            ]
+        )
+    }
+
+    private var fullFeeds: Set<String> = []
+
+    private func logFull(_ item: FeedPoll) {
+        guard fullFeeds.insert(item.feed.name).inserted else { return }
+        logger.error(
+            "the greatest id is in use; rows added from now on get lower ids and are not seen",
+            metadata: ["feed": "\(item.feed.name)", "remedy": "renumber the rows"]
+        )
+    }
+
+    // MARK: - Upkeep
+
+    /// Reads the anchors again and writes what changed to the state directory; at most once a second, and at the end.
+    func upkeep() {
+        if feeds.contains(where: \.anchorsAreStale) { poll(refreshingAnchors: true) }
+        for item in feeds where item.isDirty {
+            guard let error = item.save() else {
+                isStateFailureLogged = false
+                continue
+            }
+            if !isStateFailureLogged {
+                logger.error("state can't be stored", metadata: ["reason": "\(error)"])
+                isStateFailureLogged = true
+            }
+        }
+    }
+
+    /// Writes what changed and closes the database.
+    package func close() {
+        upkeep()
+        letGo()
+    }
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GRDB
+import RowtailCore
+
+/// One feed of a polled file: what was served, what proves it, and what one poll does about it.
+///
+/// Owned by the file's ``DatabasePoller`` and used on its queue only.
+final class FeedPoll {
+    /// What one read transaction found.
+    struct Outcome {
+        /// The newest position.
+        var head: Position
+        /// Whether the table still holds what was served.
+        var verdict: Continuity.Verdict
+        /// The page just after the watermark, where someone listens and there is one.
+        var segment: Segment?
+    }
+
+    let feed: Feed
+    let reader: TableReader
+    private(set) var record: FeedRecord
+    /// Whether the record changed since it was last written.
+    private(set) var isDirty = false
+    /// Whether the table has to be read at the next poll whatever `data_version` says, as the last one failed.
+    var mustRead = false
+    /// Whether the rows that anchors remember may have changed since they were last read.
+    var anchorsAreStale = true
+    /// What is known of the time since the last poll.
+    private var evidence = Continuity.Evidence.unseen
+    /// Whether the head was never looked up, so that what is there is not news.
+    private var isFirst = true
+    private var isLoaded = false
+    private var schemaText: String?
+    private var ladder: [Anchor] = []
+    private let store: StateDirectory?
+
+    init(feed: Feed, reader: TableReader, store: StateDirectory?) {
+        self.feed = feed
+        self.reader = reader
+        self.store = store
+        record = FeedRecord(feed: feed.name)
+    }
+
+    /// Takes up what was stored, once.
+    func load() throws {
+        guard !isLoaded else { return }
+        do {
+            if let stored = try store?.load(feed.name) {
+                record = stored
+                ladder = stored.anchors
+            }
+        } catch {
+            throw SourceError(.broken, "\(error)")
+        }
+        isLoaded = true
+        if record.watermark > .earliest {
+            feed.begin(record.history, head: record.watermark)
+        }
+    }
+
+    /// Notes that something may have happened unseen.
+    func doubt(_ evidence: Continuity.Evidence) {
+        if case .unseen = self.evidence { return }
+        self.evidence = evidence
+    }
+
+    /// Notes that the file or the table is not there: what comes after is all new.
+    func wasMissing() {
+        evidence = .unseen
+        if !feed.status.knowsHead { feed.begin(record.history, head: record.watermark) }
+    }
+
+    /// Whether the table was followed before.
+    var wasSeen: Bool { schemaText != nil }
+
+    // MARK: - Inside a read transaction
+
+    /// Looks for news. Changes nothing that subscribers see.
+    func look(
+        _ db: Database,
+        refreshingAnchors: Bool,
+        foundAt: ContinuousClock.Instant,
+        writer: inout ByteWriter
+    ) throws -> Outcome {
+        let schemaVersion = reader.schemaVersion
+        try reader.prepare(db)
+        let schemaChanged = schemaVersion != nil && schemaVersion != reader.schemaVersion
+        if let text = reader.schema?.text {
+            if let schemaText, schemaText != text { doubt(.unseen) }
+            schemaText = text
+        }
+        if schemaChanged { doubt(.doubtful) }
+        let head = try reader.head()
+        let verdict = try Continuity(watermark: record.watermark, anchors: record.anchors).verdict(
+            head: head,
+            evidence: evidence,
+            schemaChanged: schemaChanged || reader.schemaVersion == nil,
+            isAutoincrement: reader.schema?.isAutoincrement ?? false,
+            columns: { try reader.anchor(at: $0)?.columns }
+        )
+        evidence = .seen
+        var segment: Segment?
+        if verdict == .same, !isFirst, head > record.watermark, feed.subscriberCount > 0 {
+            segment = try reader.page(
+                after: record.watermark,
+                through: head,
+                generation: record.history.current,
+                foundAt: foundAt,
+                writer: &writer
+            )
+        }
+        if refreshingAnchors || verdict != .same || isFirst {
+            ladder = try reader.anchors(backFrom: head, db)
+            record.anchors = ladder
+            anchorsAreStale = false
+            isDirty = true
+        } else if let segment, let newest = try reader.anchor(at: segment.through) {
+            // What was served last must be provable at once; the rest follows within a second.
+            record.anchors = Array(([newest] + ladder.filter { $0.position < newest.position }).prefix(Anchor.limit))
+        }
+        return Outcome(head: head, verdict: verdict, segment: segment)
+    }
+
+    // MARK: - After it
+
+    /// Hands over what was found.
+    ///
+    /// - Returns: Whether the table has more.
+    func hand(over outcome: Outcome, file: FileStat.Identity, reader warm: () throws -> [Segment]) throws -> Bool {
+        if record.file != file {
+            record.file = file
+            isDirty = true
+        }
+        if case .broken(let base) = outcome.verdict {
+            record.history.advance(base: base)
+            record.watermark = outcome.head
+            // Ids of the new generation must mean the same after a crash, so it is stored before anyone hears of it.
+            save()
+        }
+        if isFirst || outcome.verdict != .same {
+            isFirst = false
+            move(to: outcome.head)
+            feed.begin(record.history, head: outcome.head)
+            for segment in try warm() {
+                feed.publish(segment)
+            }
+            return false
+        }
+        if let segment = outcome.segment {
+            move(to: segment.through)
+            feed.publish(segment)
+            return segment.through < outcome.head
+        }
+        if outcome.head > record.watermark {
+            move(to: outcome.head)
+            feed.advance(to: outcome.head)
+        }
+        return false
+    }
+
+    private func move(to position: Position) {
+        guard record.watermark != position else { return }
+        record.watermark = position
+        isDirty = true
+        anchorsAreStale = true
+    }
+
+    /// Writes the record where it changed.
+    ///
+    /// - Returns: What went wrong; the feed goes on all the same.
+    @discardableResult
+    func save() -> (any Error)? {
+        isDirty = false
+        guard let store, isLoaded else { return nil }
+        do {
+            try store.write(record)
+            return nil
+        } catch {
+            isDirty = true
+            return error
+        }
+    }
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GRDB
+import GRDBSQLite
+
+/// A statement that is stepped by hand, so that values are read straight from SQLite's memory.
+struct PreparedQuery {
+    private let statement: Statement
+    private let connection: SQLiteConnection
+
+    /// Compiles a query.
+    init(_ db: Database, _ sql: String) throws {
+        statement = try db.makeStatement(sql: sql)
+        guard let connection = db.sqliteConnection else {
+            throw DatabaseError(resultCode: .SQLITE_MISUSE, message: "the connection is closed")
+        }
+        self.connection = connection
+    }
+
+    /// Runs the query and calls `body` on each row until it returns false.
+    ///
+    /// - Returns: Whether there were no more rows.
+    @discardableResult
+    func run(_ arguments: [Int64?] = [], _ body: (SQLiteStatement) throws -> Bool) throws -> Bool {
+        let handle = statement.sqliteStatement
+        // Ends the read and drops the values, also when a row is refused.
+        defer { sqlite3_reset(handle) }
+        for (index, argument) in arguments.enumerated() {
+            guard let argument else { continue }
+            sqlite3_bind_int64(handle, CInt(index + 1), argument)
+        }
+        while true {
+            switch sqlite3_step(handle) {
+            case SQLITE_ROW:
+                guard try body(handle) else { return false }
+            case SQLITE_DONE:
+                return true
+            default:
+                throw DatabaseError(
+                    resultCode: ResultCode(rawValue: sqlite3_extended_errcode(connection)),
+                    message: String(cString: sqlite3_errmsg(connection)),
+                    sql: String(cString: sqlite3_sql(handle))
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GRDB
+import GRDBSQLite
+import RowtailCore
+
+/// Writes the row that a statement stands on as one JSON object, straight from SQLite's memory.
+///
+/// INTEGER becomes a number (or a string), REAL the shortest text that reads back the same, infinities strings, TEXT a
+/// string, BLOB a base64 string, NULL null. Columns that hold JSON are embedded when they are valid.
+struct RowEncoder: Sendable {
+    /// One value of the object.
+    private struct Field: Sendable {
+        /// `{"id":` or `,"total":`.
+        var prefix: [UInt8]
+        /// The index of the result column with the value.
+        var column: CInt
+        /// The index of the result column with the same value as minified JSON, NULL where it is none.
+        var jsonColumn: CInt?
+    }
+
+    private let fields: [Field]
+    private let integers: IntegerFormat
+
+    /// An encoder for a result of which some columns become fields.
+    ///
+    /// - Parameters:
+    ///   - fields: The fields in order: name, index of the result column, index of its JSON twin.
+    ///   - integers: How INTEGER values are written.
+    init(fields: [(name: String, column: Int, jsonColumn: Int?)], integers: IntegerFormat) {
+        self.integers = integers
+        self.fields = fields.enumerated().map { offset, field in
+            var writer = ByteWriter(capacity: 64)
+            writer.write(offset == 0 ? UInt8(ascii: "{") : UInt8(ascii: ","))
+            var name = field.name
+            name.withUTF8 { writer.write(jsonString: UnsafeRawBufferPointer($0)) }
+            writer.write(UInt8(ascii: ":"))
+            return Field(
+                prefix: Array(writer.bytes),
+                column: CInt(field.column),
+                jsonColumn: field.jsonColumn.map { CInt($0) }
+            )
+        }
+    }
+
+    /// The size of the row's texts and blobs in bytes: less than its JSON takes, and known without writing it.
+    func payloadBytes(_ statement: SQLiteStatement) -> Int {
+        fields.reduce(0) { sum, field in
+            switch sqlite3_column_type(statement, field.column) {
+            case SQLITE_TEXT, SQLITE_BLOB: sum + Int(sqlite3_column_bytes(statement, field.column))
+            default: sum
+            }
+        }
+    }
+
+    /// Writes the row.
+    func encode(_ statement: SQLiteStatement, into writer: inout ByteWriter) {
+        for field in fields {
+            writer.write(field.prefix)
+            encode(field, of: statement, into: &writer)
+        }
+        writer.write(UInt8(ascii: "}"))
+    }
+
+    private func encode(_ field: Field, of statement: SQLiteStatement, into writer: inout ByteWriter) {
+        switch sqlite3_column_type(statement, field.column) {
+        case SQLITE_INTEGER:
+            let value = sqlite3_column_int64(statement, field.column)
+            switch integers {
+            case .number:
+                writer.write(decimal: value)
+            case .string:
+                writer.write(UInt8(ascii: "\""))
+                writer.write(decimal: value)
+                writer.write(UInt8(ascii: "\""))
+            }
+        case SQLITE_FLOAT:
+            let value = sqlite3_column_double(statement, field.column)
+            if value.isFinite {
+                writer.write(text: value.description)
+            } else {
+                writer.write(value > 0 ? "\"Infinity\"" : "\"-Infinity\"")
+            }
+        case SQLITE_TEXT:
+            if let jsonColumn = field.jsonColumn, sqlite3_column_type(statement, jsonColumn) == SQLITE_TEXT {
+                writer.write(json: Self.text(statement, jsonColumn))
+            } else {
+                writer.write(jsonString: Self.text(statement, field.column))
+            }
+        case SQLITE_BLOB:
+            writer.write(base64: Self.blob(statement, field.column))
+        default:
+            writer.write("null")
+        }
+    }
+
+    /// The UTF-8 of a TEXT value, NULs inside included; valid until the statement moves on.
+    static func text(_ statement: SQLiteStatement, _ column: CInt) -> UnsafeRawBufferPointer {
+        // The pointer first: asking for the length first could convert the value twice.
+        let start = sqlite3_column_text(statement, column)
+        return UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(statement, column)))
+    }
+
+    /// The bytes of a BLOB value; valid until the statement moves on.
+    static func blob(_ statement: SQLiteStatement, _ column: CInt) -> UnsafeRawBufferPointer {
+        let start = sqlite3_column_blob(statement, column)
+        return UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(statement, column)))
+    }
+}

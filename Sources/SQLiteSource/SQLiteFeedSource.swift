@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import NIOCore
+package import RowtailCore
+
+/// A table of a SQLite file as the source of a feed.
+package final class SQLiteFeedSource: FeedSource {
+    let name: String
+    let path: String
+    let watched: WatchedTable
+    let framing: any EventFraming
+    private let poller: DatabasePoller
+    private let pool: ReplayPool
+
+    /// Ties a table to the poller of its file and to the pool that reads behind the tail.
+    package init(_ watched: WatchedTable, framing: any EventFraming, poller: DatabasePoller, pool: ReplayPool) {
+        name = watched.feed
+        path = poller.path
+        self.watched = watched
+        self.framing = framing
+        self.poller = poller
+        self.pool = pool
+    }
+
+    /// Reads a page over the pool.
+    package func page(
+        after: Position,
+        through: Position,
+        generation: Int,
+        on eventLoop: any EventLoop
+    ) -> EventLoopFuture<Segment> {
+        pool.page(self, after: after, through: through, generation: generation, on: eventLoop)
+    }
+
+    /// Finds a position over the pool.
+    package func position(
+        beforeNewest count: Int,
+        through head: Position,
+        on eventLoop: any EventLoop
+    ) -> EventLoopFuture<Position> {
+        pool.position(self, beforeNewest: count, through: head, on: eventLoop)
+    }
+
+    /// Has the file polled now.
+    package func refresh(on eventLoop: any EventLoop) -> EventLoopFuture<Void> {
+        poller.refresh(on: eventLoop)
+    }
+}
