@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOCore
+import NIOHTTP1
+
+/// One connection, from its first byte to its last: lets one request at a time through to the HTTP codec, and carries a
+/// stream after the codec was taken out of the pipeline.
+///
+/// Heads are cut out of the byte stream here, so that their size and time are bounded, pipelined requests wait their
+/// turn, and the codec never holds bytes of the next request when it is removed. Bodies are never read: a request that
+/// carries one is answered from its head, and the connection is closed.
+///
+/// Sources: RFC 9112, sections 2.1 (message format), 9.3 (persistence) and 9.6 (tear-down).
+final class ConnectionHandler: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private enum Phase {
+        /// Waiting for a whole head.
+        case reading
+        /// A request is being answered.
+        case answering
+        /// A stream goes out.
+        case streaming(Subscriber, FeedGroup)
+        /// The last answer is out; what still comes in is dropped, so that closing doesn't reset the connection before
+        /// the client has read it.
+        case lingering
+    }
+
+    /// How long a connection whose last answer is out may stay.
+    private static let lingerTime = TimeAmount.seconds(2)
+
+    private let options: ServerOptions
+    private let router: Router
+    private let fanOut: FanOut
+    private var phase = Phase.reading {
+        didSet { countBusy() }
+    }
+    private var isBusy = false
+    private var received = ByteBuffer()
+    private var inputIsClosed = false
+    private var readWasHeld = false
+    private var deadline: Scheduled<Void>?
+    private var context: ChannelHandlerContext?
+    private var requestHandler: RequestHandler?
+    private var codec: [any RemovableChannelHandler] = []
+    private var pipelineHasGaps = false
+
+    init(options: ServerOptions, router: Router, fanOut: FanOut) {
+        self.options = options
+        self.router = router
+        self.fanOut = fanOut
+    }
+
+    private func countBusy() {
+        let wasBusy = isBusy
+        switch phase {
+        case .answering, .streaming: isBusy = true
+        case .reading, .lingering: isBusy = false
+        }
+        if isBusy != wasBusy { fanOut.countBusy(isBusy ? 1 : -1) }
+    }
+
+    // MARK: - Channel events
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        try? installCodec(context)
+        if context.channel.isActive { armDeadline(context) }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        deadline?.cancel()
+        self.context = nil
+        requestHandler = nil
+        codec = []
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        armDeadline(context)
+        context.fireChannelActive()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        deadline?.cancel()
+        closed()
+        context.fireChannelInactive()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var bytes = unwrapInboundIn(data)
+        switch phase {
+        case .lingering:
+            return
+        case .streaming where received.readableBytes + bytes.readableBytes > options.limits.requestHead:
+            // More than a request ahead: it will not be answered, and the connection not be used again.
+            pipelineHasGaps = true
+            return
+        default:
+            received.writeBuffer(&bytes)
+        }
+        advance()
+    }
+
+    func read(context: ChannelHandlerContext) {
+        // A client that sends on and on while it is being answered waits in its own socket.
+        if case .answering = phase, received.readableBytes >= options.limits.requestHead {
+            readWasHeld = true
+            return
+        }
+        context.read()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard case .inputClosed? = event as? ChannelEvent else {
+            context.fireUserInboundEventTriggered(event)
+            return
+        }
+        inputIsClosed = true
+        switch phase {
+        case .reading, .lingering:
+            context.close(promise: nil)
+        case .answering:
+            break
+        case .streaming(let subscriber, let group):
+            // A closed peer answers with a reset, which shows at once; a half-closed one goes on.
+            group.beat(subscriber)
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+    }
+
+    private func closed() {
+        if case .streaming(let subscriber, let group) = phase {
+            group.remove(subscriber, .client)
+        }
+        phase = .lingering
+        requestHandler?.connectionClosed()
+    }
+
+    // MARK: - Requests
+
+    private func installCodec(_ context: ChannelHandlerContext) throws {
+        let handler = RequestHandler(connection: self, router: router, fanOut: fanOut)
+        let decoder = ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes))
+        let encoder = HTTPResponseEncoder()
+        try context.pipeline.syncOperations.addHandlers([decoder, encoder, handler], position: .after(self))
+        requestHandler = handler
+        codec = [decoder, encoder, handler]
+    }
+
+    private func armDeadline(_ context: ChannelHandlerContext) {
+        guard let limit = options.limits.requestTimeout else { return }
+        deadline?.cancel()
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        deadline = context.eventLoop.scheduleTask(in: TimeAmount(limit)) { bound.value.close(promise: nil) }
+    }
+
+    /// Lets the next whole head through, if it is its turn.
+    private func advance() {
+        guard case .reading = phase, let context else { return }
+        skipEmptyLines()
+        guard let length = headLength() else {
+            if received.readableBytes > options.limits.requestHead { requestHandler?.refuseHead() }
+            return
+        }
+        guard length <= options.limits.requestHead else {
+            requestHandler?.refuseHead()
+            return
+        }
+        guard let head = received.readSlice(length: length) else { return }
+        deadline?.cancel()
+        phase = .answering
+        context.fireChannelRead(wrapInboundOut(head))
+        context.fireChannelReadComplete()
+        // What the parser neither took for a head nor refused can't be answered otherwise.
+        requestHandler?.requireHead()
+    }
+
+    /// An empty line or more before a request is passed over (RFC 9112, section 2.2).
+    private func skipEmptyLines() {
+        while let byte = received.getInteger(at: received.readerIndex, as: UInt8.self),
+            byte == UInt8(ascii: "\r") || byte == UInt8(ascii: "\n")
+        {
+            received.moveReaderIndex(forwardBy: 1)
+        }
+    }
+
+    /// The length of the head at the front: up to and including its empty line.
+    private func headLength() -> Int? {
+        received.withUnsafeReadableBytes { bytes in
+            var lineStart = 0
+            while let feed = bytes[lineStart...].firstIndex(of: UInt8(ascii: "\n")) {
+                let length = feed - lineStart
+                if length == 0 || (length == 1 && bytes[lineStart] == UInt8(ascii: "\r")) { return feed + 1 }
+                lineStart = feed + 1
+            }
+            return nil
+        }
+    }
+
+    /// Takes note that an answer is out.
+    ///
+    /// - Parameter staysOpen: Whether another request may follow on this connection.
+    func answered(staysOpen: Bool) {
+        guard let context else { return }
+        guard staysOpen, !inputIsClosed || received.readableBytes > 0 else {
+            linger(context)
+            return
+        }
+        phase = .reading
+        armDeadline(context)
+        if readWasHeld {
+            readWasHeld = false
+            context.read()
+        }
+        // Not from inside the codec, which is still on the stack.
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        context.eventLoop.execute { bound.value.advance() }
+    }
+
+    private func linger(_ context: ChannelHandlerContext) {
+        phase = .lingering
+        deadline?.cancel()
+        guard !inputIsClosed else {
+            context.close(promise: nil)
+            return
+        }
+        context.close(mode: .output, promise: nil)
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        deadline = context.eventLoop.scheduleTask(in: Self.lingerTime) { bound.value.close(promise: nil) }
+        if readWasHeld {
+            readWasHeld = false
+            context.read()
+        }
+    }
+
+    // MARK: - Streams
+
+    /// Turns the connection into a stream: the codec goes, once what it wrote is on its way.
+    func becomeStream(_ subscriber: Subscriber, of group: FeedGroup) {
+        guard let context else { return }
+        phase = .streaming(subscriber, group)
+        requestHandler = nil
+        for handler in codec {
+            context.pipeline.syncOperations.removeHandler(handler, promise: nil)
+        }
+        codec = []
+        if readWasHeld {
+            readWasHeld = false
+            context.read()
+        }
+    }
+
+    /// Sends bytes of a stream through the channel, after everything that it still holds.
+    func write(_ buffer: ByteBuffer) -> EventLoopFuture<Void> {
+        guard let context else { return fanOut.eventLoop.makeFailedFuture(ChannelError.ioOnClosedChannel) }
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        context.writeAndFlush(wrapOutboundOut(buffer), promise: promise)
+        return promise.futureResult
+    }
+
+    /// Sends a stream's last bytes; then the connection takes requests again, or is closed.
+    func endStream(with frame: String, staysOpen: Bool) {
+        guard let context else { return }
+        phase = .answering
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        write(context.channel.allocator.buffer(string: frame)).whenComplete { _ in
+            let (handler, context) = bound.value
+            guard context.channel.isActive else { return }
+            guard staysOpen, !handler.pipelineHasGaps, (try? handler.installCodec(context)) != nil else {
+                handler.linger(context)
+                return
+            }
+            handler.answered(staysOpen: true)
+        }
+    }
+
+    /// Cuts the connection, without what would make a body look complete.
+    func abort() {
+        context?.close(promise: nil)
+    }
+}

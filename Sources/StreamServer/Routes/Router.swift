@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EventStream
+import HTTPTypes
+import NIOCore
+import RowtailCore
+
+/// Finds what answers a request, from its method, path and fields alone.
+final class Router: Sendable {
+    /// What answers a request.
+    enum Target {
+        /// This.
+        case answer(ShortAnswer)
+        /// This, when it is ready.
+        case later(EventLoopFuture<ShortAnswer>)
+        /// A stream of a feed.
+        case stream(Feed, StreamQuery)
+    }
+
+    /// The methods of every path.
+    static let allowedMethods = "GET, HEAD, OPTIONS"
+
+    let options: ServerOptions
+    let limits: StreamLimits
+    private let feeds: [Feed]
+    private let health: HealthRoutes
+    private let metrics: MetricsRoute
+
+    init(options: ServerOptions, feeds: [Feed], health: HealthRoutes, metrics: MetricsRoute) {
+        self.options = options
+        self.feeds = feeds
+        self.health = health
+        self.metrics = metrics
+        limits = StreamLimits(options.limits)
+    }
+
+    /// Finds what answers a request.
+    func route(_ request: HTTPRequest) -> Target {
+        let target = request.path ?? "/"
+        let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        let path = parts.first ?? ""
+        if request.method == .options, target == "*" || isKnown(path) {
+            return .answer(.empty(.noContent, [.allow: Self.allowedMethods]))
+        }
+        guard isKnown(path) else {
+            return refuse(.notFound, "there is nothing at '\(path.prefix(200))'; try /feeds")
+        }
+        guard request.method == .get || request.method == .head else {
+            return refuse(
+                .methodNotAllowed,
+                "\(request.method) is not possible here; use \(Self.allowedMethods)",
+                [.allow: Self.allowedMethods]
+            )
+        }
+        switch path {
+        case "/healthz": return .answer(health.alive)
+        case "/readyz": return .answer(health.ready)
+        case "/metrics": return .later(metrics.answer())
+        case "/feeds": return .answer(FeedsRoute.answer(feeds))
+        default: return stream(path.dropFirst("/feeds/".count), query: parts.count > 1 ? parts[1] : "", request)
+        }
+    }
+
+    private func isKnown(_ path: Substring) -> Bool {
+        switch path {
+        case "/healthz", "/readyz", "/metrics", "/feeds": true
+        default: path.hasPrefix("/feeds/") && path.count > "/feeds/".count
+        }
+    }
+
+    private func refuse(_ code: RequestError.Code, _ message: String, _ fields: HTTPFields = [:]) -> Target {
+        .answer(RequestError(code, message, fields: fields).answer)
+    }
+
+    private func stream(_ name: Substring, query: Substring, _ request: HTTPRequest) -> Target {
+        guard let feed = feeds.first(where: { $0.name == name }) else {
+            return refuse(.unknownFeed, "there is no feed '\(name.prefix(200))'; see /feeds")
+        }
+        let ids = request.headerFields[values: .lastEventID]
+        guard ids.count <= 1 else {
+            return refuse(.badRequest, "Last-Event-ID is given \(ids.count) times; send it once")
+        }
+        do {
+            return .stream(feed, try StreamQuery(query: query, lastEventID: ids.first))
+        } catch let error as StreamQueryError {
+            return .answer(RequestError(error).answer)
+        } catch {
+            return refuse(.badRequest, "\(error)")
+        }
+    }
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Where the server listens.
+package enum Endpoint: Hashable, Sendable, CustomStringConvertible {
+    /// A host name or address, and a port; 0 lets the kernel choose.
+    case tcp(host: String, port: Int)
+
+    /// A unix socket at a path.
+    case unix(path: String)
+
+    /// The endpoint as it stands in the configuration.
+    package var description: String {
+        switch self {
+        case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        case .unix(let path): "unix:\(path)"
+        }
+    }
+}
+
+/// What the configuration says of the server.
+package struct ServerOptions: Sendable {
+    /// Bounds on what clients may take.
+    package struct Limits: Sendable {
+        /// Streams in all; `nil` for no limit.
+        package var streams: Int? = 10_000
+
+        /// Streams of one address; `nil` for no limit. Unix sockets have no address.
+        package var streamsPerAddress: Int?
+
+        /// The size of a request's head in bytes.
+        package var requestHead = 16 << 10
+
+        /// How long a request's head may take, and a connection may wait for its next; `nil` for ever.
+        package var requestTimeout: Duration? = .seconds(10)
+
+        /// How long a client may take none of the bytes that wait for it; `nil` for ever.
+        package var writeTimeout: Duration? = .seconds(60)
+
+        /// The defaults.
+        package init() {}
+    }
+
+    /// Where to listen, at least one.
+    package var endpoints: [Endpoint]
+
+    /// How long a stream is idle before a comment is sent on it.
+    package var heartbeatInterval: Duration = .seconds(15)
+
+    /// How long clients are asked to wait before they reconnect, at least; up to half as much is added at random.
+    package var retry: Duration = .seconds(3)
+
+    /// When streams are ended so that they reconnect; `nil` for never.
+    package var maxConnectionAge: Duration?
+
+    /// How long ending streams may take at shutdown.
+    package var drainTimeout: Duration = .seconds(5)
+
+    /// Bounds on what clients may take.
+    package var limits = Limits()
+
+    /// Which web pages may read.
+    package var cors = CORSPolicy()
+
+    /// The version in `rowtail_build_info` and `Server`.
+    package var version = ""
+
+    /// The defaults for some endpoints.
+    package init(endpoints: [Endpoint]) {
+        self.endpoints = endpoints
+    }
+}

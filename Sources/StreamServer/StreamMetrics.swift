@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import RowtailCore
+
+/// What one event loop counted of its streams; added up over all loops when someone asks.
+struct StreamMetrics: Sendable {
+    /// What the figures of one feed are.
+    struct FeedFigures: Sendable {
+        var live = 0
+        var replaying = 0
+        var eventsSent: UInt64 = 0
+        var resets: [ResetReason: UInt64] = [:]
+        var furthestBehind: Position?
+    }
+
+    /// What became of a request for a stream.
+    enum Outcome: String, CaseIterable {
+        case opened
+        case nothingNew = "nothing_new"
+        case refused
+        case limited
+    }
+
+    /// How a stream went on after an id.
+    enum Resume: String, CaseIterable {
+        case exact, rewound, replaced, ahead, generation
+    }
+
+    /// Why a stream was closed.
+    enum Closed: String, CaseIterable {
+        case limit, head, drain, age, reset, client
+        case writeTimeout = "write_timeout"
+    }
+
+    var feeds: [String: FeedFigures] = [:]
+    var streams: [Outcome: UInt64] = [:]
+    var resumes: [Resume: UInt64] = [:]
+    var closed: [Closed: UInt64] = [:]
+    var bytesSent: UInt64 = 0
+    var delivery = Histogram()
+
+    /// Adds what another loop counted.
+    mutating func merge(_ other: StreamMetrics) {
+        for (name, figures) in other.feeds {
+            var sum = feeds[name] ?? FeedFigures()
+            sum.live += figures.live
+            sum.replaying += figures.replaying
+            sum.eventsSent += figures.eventsSent
+            sum.resets.merge(figures.resets, uniquingKeysWith: +)
+            sum.furthestBehind = [sum.furthestBehind, figures.furthestBehind].compactMap(\.self).min()
+            feeds[name] = sum
+        }
+        streams.merge(other.streams, uniquingKeysWith: +)
+        resumes.merge(other.resumes, uniquingKeysWith: +)
+        closed.merge(other.closed, uniquingKeysWith: +)
+        bytesSent += other.bytesSent
+        delivery.merge(other.delivery)
+    }
+}
+
+extension StreamMetrics.Closed {
+    init(_ reason: EndReason) {
+        switch reason {
+        case .limit: self = .limit
+        case .head: self = .head
+        case .drain: self = .drain
+        case .age: self = .age
+        case .reset: self = .reset
+        }
+    }
+}
+
+extension StreamMetrics.Resume {
+    init(_ reason: ResetReason) {
+        switch reason {
+        case .rewound: self = .rewound
+        case .replaced: self = .replaced
+        case .ahead: self = .ahead
+        case .generation: self = .generation
+        }
+    }
+}

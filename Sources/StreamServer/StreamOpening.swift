@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EventStream
+import HTTPTypes
+import NIOCore
+import RowtailCore
+import Synchronization
+
+/// Opens a stream: checks limits, waits until the start is known, and says what the client is told first.
+struct StreamOpening {
+    /// What a request for a stream comes to.
+    enum Outcome: Sendable {
+        /// No stream.
+        case answer(ShortAnswer)
+        /// A stream, once its connection is ready.
+        case stream(Ticket)
+    }
+
+    /// An admitted stream that is not on a connection yet.
+    final class Ticket: Sendable {
+        let firstFrame: String
+        private let query: StreamQuery
+        private let policy: ResetPolicy
+        private let state: SubscriberState?
+        private let endsAt: NIODeadline?
+        private let onRelease: @Sendable () -> Void
+        private let isReleased = Atomic(false)
+
+        init(
+            firstFrame: String,
+            query: StreamQuery,
+            policy: ResetPolicy,
+            state: SubscriberState?,
+            endsAt: NIODeadline?,
+            onRelease: @escaping @Sendable () -> Void
+        ) {
+            self.firstFrame = firstFrame
+            self.query = query
+            self.policy = policy
+            self.state = state
+            self.endsAt = endsAt
+            self.onRelease = onRelease
+        }
+
+        /// Gives the stream's place back.
+        func release() {
+            guard !isReleased.exchange(true, ordering: .relaxed) else { return }
+            onRelease()
+        }
+
+        func makeSubscriber(
+            connection: ConnectionHandler,
+            channel: any Channel,
+            descriptor: CInt,
+            isChunked: Bool
+        ) -> Subscriber {
+            let subscriber = Subscriber(
+                connection: connection,
+                channel: channel,
+                descriptor: descriptor,
+                isChunked: isChunked,
+                query: query,
+                policy: policy,
+                endsAt: endsAt,
+                now: .now()
+            )
+            subscriber.state = state
+            return subscriber
+        }
+    }
+
+    let feed: Feed
+    let group: FeedGroup
+    let fanOut: FanOut
+    let router: Router
+    /// The client's address; `nil` on a unix socket.
+    let address: String?
+
+    /// Opens a stream.
+    func open(_ query: StreamQuery) -> EventLoopFuture<Outcome> {
+        let eventLoop = group.eventLoop
+        guard !feed.options.isRetired else {
+            return eventLoop.makeSucceededFuture(.answer(.empty(.noContent)))
+        }
+        switch router.limits.admit(address) {
+        case .admitted: break
+        case .tooMany: return limited("as many streams are open as are allowed", status: .serviceUnavailable)
+        case .tooManyOfAddress:
+            return limited("this address has as many streams open as it may", status: .tooManyRequests)
+        }
+        let (limits, address) = (router.limits, address)
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        return feed.firstPoll(on: eventLoop).flatMap {
+            bound.value.resolve(query)
+        }.map { outcome in
+            if case .answer = outcome { limits.release(address) }
+            return outcome
+        }.flatMapErrorThrowing { error in
+            limits.release(address)
+            throw error
+        }
+    }
+
+    private func limited(_ message: String, status: HTTPResponse.Status) -> EventLoopFuture<Outcome> {
+        fanOut.metrics.streams[.limited, default: 0] += 1
+        // At random, so that those turned away don't come back together.
+        let seconds = Int.random(in: 2...8)
+        let error = RequestError(
+            .tooManyStreams,
+            "\(message); try again later",
+            status: status,
+            fields: [.retryAfter: String(seconds)]
+        )
+        return group.eventLoop.makeFailedFuture(error)
+    }
+
+    private func resolve(_ query: StreamQuery) -> EventLoopFuture<Outcome> {
+        let policy = query.onReset ?? feed.options.onReset
+        guard feed.status.knowsHead else {
+            // The table could not be read yet: the stream opens, and starts when it can.
+            return group.eventLoop.makeSucceededFuture(.stream(ticket(query, policy, nil)))
+        }
+        let bound = NIOLoopBound(self, eventLoop: group.eventLoop)
+        return StreamStart(feed: feed, group: group).resolve(query, policy).flatMapThrowing { start in
+            try bound.value.outcome(query, policy, start)
+        }
+    }
+
+    private func outcome(
+        _ query: StreamQuery,
+        _ policy: ResetPolicy,
+        _ start: StreamStart.Resolution
+    ) throws -> Outcome {
+        if let reset = start.reset {
+            fanOut.metrics.resumes[.init(reset.reason), default: 0] += 1
+            group.countReset(reset.reason)
+            guard policy != .fail else {
+                fanOut.metrics.streams[.refused, default: 0] += 1
+                throw RequestError(
+                    .gone,
+                    "the stream can't go on after '\(reset.requested)' (\(reset.reason.rawValue)); start anew without it"
+                )
+            }
+        } else if start.hasNothingNew {
+            fanOut.metrics.streams[.nothingNew, default: 0] += 1
+            return .answer(.empty(.noContent))
+        } else if start.isResume {
+            fanOut.metrics.resumes[.exact, default: 0] += 1
+        }
+        return .stream(ticket(query, policy, start))
+    }
+
+    private func ticket(_ query: StreamQuery, _ policy: ResetPolicy, _ start: StreamStart.Resolution?) -> Ticket {
+        let options = router.options
+        // At random, so that clients cut off together don't come back together.
+        let retry = Int(options.retry / .milliseconds(1) * Double.random(in: 1...1.5))
+        let frame =
+            if let reset = start?.reset {
+                ControlFrame.first(feed: feed.name, retry: retry, reset: reset)
+            } else {
+                ControlFrame.first(feed: feed.name, retry: retry, start: start?.state.id)
+            }
+        let endsAt = options.maxConnectionAge.map {
+            NIODeadline.now() + TimeAmount($0 * Double.random(in: 0.9...1))
+        }
+        let (limits, address) = (router.limits, address)
+        return Ticket(
+            firstFrame: frame,
+            query: query,
+            policy: policy,
+            state: start?.state,
+            endsAt: endsAt,
+            onRelease: { limits.release(address) }
+        )
+    }
+}

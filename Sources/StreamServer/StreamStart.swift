@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EventStream
+import NIOCore
+import RowtailCore
+
+/// Finds where a stream starts: the part of a request that may have to ask the table.
+struct StreamStart {
+    /// Where a stream starts, and what its client has to be told.
+    struct Resolution: Sendable {
+        var state: SubscriberState
+        var reset: Reset?
+        /// Whether an id was given, and so whether this is a resume.
+        var isResume: Bool
+        /// Whether nothing is newer than what the client has, and it asked for no more than there is.
+        var hasNothingNew: Bool
+    }
+
+    let feed: Feed
+    let group: FeedGroup
+
+    /// The effective start: the client's id, else what it asks for, else the feed's default.
+    private func start(_ query: StreamQuery) -> StartPoint {
+        query.lastEventID.map(StartPoint.after) ?? query.since ?? feed.options.start
+    }
+
+    /// Finds where a stream starts.
+    ///
+    /// Where "newest" matters, the file is polled first: the head of the moment of the request counts, not that of the
+    /// last tick. An id past the known head is looked up as well, as another daemon on the same file may be ahead.
+    func resolve(_ query: StreamQuery, _ policy: ResetPolicy) -> EventLoopFuture<Resolution> {
+        let eventLoop = group.eventLoop
+        let start = start(query)
+        let needsHead =
+            switch start {
+            case .latest, .newest: true
+            case .earliest: query.untilHead
+            case .after(let id): query.untilHead || id.position > group.view.head
+            }
+        let fresh = needsHead ? feed.source.refresh(on: eventLoop) : eventLoop.makeSucceededVoidFuture()
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        return fresh.flatMap { bound.value.position(start) }.map {
+            bound.value.resolution(start, at: $0, query, policy)
+        }
+    }
+
+    /// The position that a start means; `nil` for an id, which takes more than a position to judge.
+    private func position(_ start: StartPoint) -> EventLoopFuture<Position?> {
+        let eventLoop = group.eventLoop
+        switch start {
+        case .after: return eventLoop.makeSucceededFuture(nil)
+        case .earliest: return eventLoop.makeSucceededFuture(.earliest)
+        case .latest: return eventLoop.makeSucceededFuture(group.view.head)
+        case .newest(let count):
+            return feed.source.position(beforeNewest: count, through: group.view.head, on: eventLoop).map { $0 }
+        }
+    }
+
+    private func resolution(
+        _ start: StartPoint,
+        at position: Position?,
+        _ query: StreamQuery,
+        _ policy: ResetPolicy
+    ) -> Resolution {
+        let view = group.view
+        let current = view.history.current
+        var reset: Reset?
+        var begin = EventID(position ?? view.head, generation: current)
+        if case .after(let id) = start {
+            switch view.history.continuation(of: id, head: view.head) {
+            case .exact(let position):
+                begin = EventID(position, generation: current)
+            case .rewound(let base):
+                begin = EventID(base, generation: current)
+                reset = Reset(reason: .rewound, requested: id, resumedFrom: begin)
+            case .lost(let reason):
+                begin = EventID(policy == .latest ? view.head : .earliest, generation: current)
+                reset = Reset(reason: reason, requested: id, resumedFrom: begin)
+            }
+        }
+        let until = query.untilHead ? view.head : nil
+        return Resolution(
+            state: SubscriberState(start: begin, limit: query.limit, until: until, policy: policy),
+            reset: reset,
+            isResume: query.lastEventID != nil,
+            hasNothingNew: until.map { begin.position >= $0 } ?? false
+        )
+    }
+}
