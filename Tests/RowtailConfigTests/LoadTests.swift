@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import RowtailConfig
+import Testing
+
+@Suite struct LoadTests {
+    private static func withDirectory(_ body: (_ directory: String) throws -> Void) throws {
+        let directory = FileManager.default.temporaryDirectory.appending(path: "rowtail-config-\(UUID())")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: directory) }
+        try body(directory.path)
+    }
+
+    private static func message(loading path: String) -> String? {
+        #expect(throws: ConfigError.self) { try RowtailConfig.load(path: path, environment: [:]) }?.description
+    }
+
+    @Test func `relative paths start from the directory of the file`() throws {
+        try Self.withDirectory { directory in
+            let path = "\(directory)/a.yaml"
+            try Data("database: ./app.db\nfeeds: {orders: }\nstate_directory: state".utf8).write(
+                to: URL(filePath: path)
+            )
+            let config = try RowtailConfig.load(path: path, environment: [:])
+            #expect(config.feeds[0].database == "\(directory)/app.db")
+            #expect(config.stateDirectory == "\(directory)/state")
+        }
+    }
+
+    @Test func `a relative path of an override starts from the working directory`() throws {
+        let working = FileManager.default.currentDirectoryPath
+        let config = try RowtailConfig.parse(
+            "feeds: {orders: }",
+            file: "conf/a.yaml",
+            environment: [:],
+            overrides: ConfigOverrides(database: "app.db")
+        )
+        #expect(config.feeds[0].database == "\(working)/app.db")
+        let relative = try RowtailConfig.parse("feeds: {a: {database: a.db}}", file: "conf/a.yaml", environment: [:])
+        #expect(relative.feeds[0].database == "\(working)/conf/a.db")
+    }
+
+    @Test func `a missing file is reported`() throws {
+        try Self.withDirectory { directory in
+            let path = "\(directory)/none.yaml"
+            #expect(Self.message(loading: path) == "\(path): no such file; create it or name another with --config")
+        }
+    }
+
+    @Test func `a directory is reported`() throws {
+        try Self.withDirectory { directory in
+            #expect(Self.message(loading: directory) == "\(directory): a directory; name a file with --config")
+        }
+    }
+
+    @Test func `a file in another encoding is reported`() throws {
+        try Self.withDirectory { directory in
+            let path = "\(directory)/a.yaml"
+            try Data([0x61, 0x3A, 0x20, 0xFF]).write(to: URL(filePath: path))
+            #expect(Self.message(loading: path) == "\(path): not UTF-8; save it in that encoding")
+        }
+    }
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import RowtailConfig
+import Testing
+
+/// The sample and the manual say what the code does.
+@Suite struct SampleConfigTests {
+    static let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..").standardizedFileURL
+
+    static func text(of path: String) throws -> String {
+        try String(contentsOf: root.appending(path: path), encoding: .utf8)
+    }
+
+    static func parse(_ text: String) throws -> RowtailConfig {
+        try RowtailConfig.parse(text, file: "/etc/rowtail/rowtail.yaml", environment: [:])
+    }
+
+    /// What the sample sets: a database and a feed, the rest left at its default.
+    static var expected: RowtailConfig {
+        var config = RowtailConfig()
+        config.database = "/var/lib/app/app.db"
+        config.feeds = [RowtailConfig.Feed(name: "orders", database: "/var/lib/app/app.db")]
+        return config
+    }
+
+    @Test func `the sample sets a database and a feed and nothing else`() throws {
+        #expect(try Self.parse(try Self.text(of: "config/rowtail.yaml")) == Self.expected)
+    }
+
+    @Test func `uncommenting the defaults of the sample changes nothing`() throws {
+        let sample = try Self.text(of: "config/rowtail.yaml")
+        let uncommented = sample.replacing(/(?m)^( *)#([a-z])/) { "\($0.1)\($0.2)" }
+        #expect(uncommented != sample)
+        #expect(try Self.parse(uncommented) == Self.expected)
+    }
+
+    @Test func `uncommenting the examples of the sample too is valid and sets every key`() throws {
+        let sample = try Self.text(of: "config/rowtail.yaml")
+        let uncommented = sample.replacing(/(?m)^( *)# ?([a-z0-9_]+: )/) { "\($0.1)\($0.2)" }
+        let config = try Self.parse(uncommented)
+        #expect(config.stateDirectory == "/var/lib/rowtail")
+        #expect(config.feeds[0].database == "/var/lib/app/orders.db")
+        for keyPath in Self.keyPaths {
+            let key = keyPath.split(separator: ".").last ?? ""
+            #expect(uncommented.contains(try Regex("(?m)^ *\(key):")), "the sample lacks \(keyPath)")
+        }
+    }
+
+    @Test func `the manual has every key`() throws {
+        let manual = try Self.text(of: "docs/configuration.md")
+        for keyPath in Self.keyPaths {
+            #expect(manual.contains("| `\(keyPath)` |"), "the manual lacks \(keyPath)")
+        }
+    }
+
+    @Test func `the first example of the manual is valid`() throws {
+        let manual = try Self.text(of: "docs/configuration.md")
+        let example = try #require(manual.firstMatch(of: /(?s)```yaml\n(.*?)```/))
+        #expect(try Self.parse(String(example.1)).feeds.map(\.name) == ["orders", "users"])
+    }
+
+    /// All keys, as the parser itself lists them when it meets one that it doesn't know.
+    static let keyPaths: [String] = {
+        let text = "qqqq: 1\nlimits: {qqqq: 1}\ncors: {qqqq: 1}\nlog: {qqqq: 1}\nfeeds: {NAME: {qqqq: 1}}\n"
+        guard let error = #expect(throws: ConfigError.self, performing: { try parse(text) }) else { return [] }
+        return error.problems.flatMap { problem -> [String] in
+            guard let list = problem.message.firstMatch(of: /unknown key; known here: (.*)/) else { return [] }
+            let section = (problem.keyPath ?? "").dropLast("qqqq".count)
+            return list.1.split(separator: ", ").map { "\(section)\($0)" }
+        }
+    }()
+}
