@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+package import Logging
+
+/// Writes each log entry as one line to standard error, as text for people or as JSON for machines.
+///
+/// `2026-11-22T09:30:00.123Z info feed is live feed=orders head=1042`; in JSON, `time`, `level`, `message`, and the
+/// metadata as fields of one object.
+package struct LineLogHandler: LogHandler {
+    /// How a line is written.
+    package enum Format: Sendable {
+        /// For people.
+        case text
+        /// One JSON object a line.
+        case json
+    }
+
+    /// The least severe level that is written.
+    package var logLevel: Logger.Level
+
+    /// What every line carries.
+    package var metadata: Logger.Metadata = [:]
+
+    private let format: Format
+
+    /// A handler for one logger.
+    package init(format: Format, level: Logger.Level) {
+        self.format = format
+        logLevel = level
+    }
+
+    /// One field of the metadata that every line carries.
+    package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    /// Writes an entry.
+    package func log(event: LogEvent) {
+        let fields = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
+        let line =
+            switch format {
+            case .text: text(event, fields)
+            case .json: json(event, fields)
+            }
+        // One call a line, so that lines of threads don't mix.
+        var output = line + "\n"
+        output.withUTF8 { bytes in
+            _ = write(STDERR_FILENO, bytes.baseAddress, bytes.count)
+        }
+    }
+
+    private func text(_ event: LogEvent, _ fields: [(key: String, value: Logger.Metadata.Value)]) -> String {
+        var line = "\(Self.now()) \(event.level) \(Self.oneLine("\(event.message)"))"
+        for (key, value) in fields {
+            let text = "\(value)"
+            let isPlain = !text.isEmpty && !text.contains { $0 == " " || $0 == "\"" || $0 == "=" || $0.isNewline }
+            line += " \(key)=\(isPlain ? text : Self.quoted(text))"
+        }
+        return line
+    }
+
+    private func json(_ event: LogEvent, _ fields: [(key: String, value: Logger.Metadata.Value)]) -> String {
+        var line =
+            "{\"time\":\"\(Self.now())\",\"level\":\"\(event.level)\",\"message\":\(Self.quoted("\(event.message)"))"
+        for (key, value) in fields {
+            line += ",\(Self.quoted(key)):\(Self.quoted("\(value)"))"
+        }
+        return line + "}"
+    }
+
+    private static func oneLine(_ text: String) -> String {
+        text.split(whereSeparator: \.isNewline).joined(separator: " ")
+    }
+
+    private static func quoted(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": result += "\\\""
+            case "\\": result += "\\\\"
+            case "\n": result += "\\n"
+            case _ where scalar.value < 0x20:
+                let hex = String(scalar.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+
+    /// The time in UTC, to the millisecond (RFC 3339).
+    private static func now() -> String {
+        var clock = timespec()
+        clock_gettime(CLOCK_REALTIME, &clock)
+        var parts = tm()
+        gmtime_r(&clock.tv_sec, &parts)
+        func padded(_ value: some BinaryInteger, _ width: Int = 2) -> String {
+            let digits = String(value)
+            return String(repeating: "0", count: max(0, width - digits.count)) + digits
+        }
+        let date = "\(parts.tm_year + 1900)-\(padded(parts.tm_mon + 1))-\(padded(parts.tm_mday))"
+        let time = "\(padded(parts.tm_hour)):\(padded(parts.tm_min)):\(padded(parts.tm_sec))"
+        return "\(date)T\(time).\(padded(clock.tv_nsec / 1_000_000, 3))Z"
+    }
+}

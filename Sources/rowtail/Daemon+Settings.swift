@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import RowtailConfig
+import RowtailCore
+import SQLiteSource
+import StreamServer
+
+extension ServerOptions {
+    /// What the configuration file says of the server.
+    init(_ settings: RowtailConfig, version: String) {
+        self.init(
+            endpoints: settings.listen.map { address in
+                switch address {
+                case .tcp(let host, let port): .tcp(host: host, port: port)
+                case .unix(let path): .unix(path: path)
+                }
+            }
+        )
+        self.version = version
+        heartbeatInterval = settings.heartbeatInterval
+        retry = settings.retry
+        maxConnectionAge = settings.maxConnectionAge
+        drainTimeout = settings.drainTimeout
+        limits.streams = settings.limits.streams
+        limits.streamsPerAddress = settings.limits.streamsPerAddress
+        limits.requestHead = settings.limits.requestHead
+        limits.requestTimeout = settings.limits.requestTimeout
+        limits.writeTimeout = settings.limits.writeTimeout
+        cors = CORSPolicy(
+            allowedOrigins: settings.cors.allowedOrigins,
+            allowsCredentials: settings.cors.allowCredentials
+        )
+    }
+}
+
+extension WatchedTable {
+    /// What the configuration file says of a feed's table.
+    init(_ feed: RowtailConfig.Feed, _ settings: RowtailConfig) {
+        self.init(
+            feed: feed.name,
+            table: feed.table,
+            watermark: feed.watermark,
+            columns: feed.columns,
+            filter: feed.filter,
+            jsonColumns: feed.jsonColumns,
+            integers: feed.int64,
+            pageRows: settings.pageRows,
+            pageBytes: settings.pageBytes,
+            maxEventBytes: settings.maxEventBytes
+        )
+    }
+}
+
+extension Feed.Options {
+    /// What the configuration file says of a feed to its subscribers.
+    init(_ feed: RowtailConfig.Feed, _ settings: RowtailConfig) {
+        self.init(
+            name: feed.name,
+            table: feed.table,
+            mode: feed.mode,
+            start: feed.start,
+            onReset: feed.onReset,
+            isRetired: feed.retired,
+            tailBytes: settings.tailBytes,
+            pollInterval: settings.pollInterval
+        )
+    }
+}
