@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOCore
+import NIOPosix
+
+/// A raw HTTP/1 client on a real socket: sends what it is told, byte for byte, and reads answers and streams.
+///
+/// One task reads from it. Reading is paused with `reads: false`, as a stalled client does.
+package final class StreamClient: Sendable {
+    /// An answer's head.
+    package struct Head: Sendable {
+        /// The version, status and reason.
+        package var statusLine: String
+        /// The fields, names in lower case.
+        package var fields: [String: String]
+
+        /// The status code.
+        package var status: Int { Int(statusLine.split(separator: " ")[1]) ?? 0 }
+    }
+
+    /// One block of a stream, as it stands there, not as a browser would report it.
+    package struct Frame: Sendable, Equatable {
+        /// `id:`; `nil` when there was none.
+        package var id: String?
+        /// `event:`.
+        package var event: String?
+        /// `data:`.
+        package var data: String?
+        /// `retry:`.
+        package var retry: Int?
+        /// The comments.
+        package var comments: [String] = []
+    }
+
+    /// The connection is gone, or was when more was expected.
+    package struct Closed: Error {}
+
+    private let channel: any Channel
+    private let reader: ByteReader
+
+    private init(channel: any Channel, reader: ByteReader) {
+        self.channel = channel
+        self.reader = reader
+    }
+
+    // MARK: - Connecting
+
+    /// Opens a connection.
+    ///
+    /// - Parameters:
+    ///   - reads: Whether what comes in is read; `false` leaves it in the kernel.
+    ///   - receiveBuffer: The size of the socket's receive buffer; `nil` for the system's.
+    package static func connect(port: Int, reads: Bool = true, receiveBuffer: Int? = nil) async throws -> StreamClient {
+        try await connect(reads: reads, receiveBuffer: receiveBuffer) { $0.connect(host: "127.0.0.1", port: port) }
+    }
+
+    /// Opens a connection to a unix socket.
+    package static func connect(unix path: String) async throws -> StreamClient {
+        try await connect(reads: true, receiveBuffer: nil) { $0.connect(unixDomainSocketPath: path) }
+    }
+
+    private static func connect(
+        reads: Bool,
+        receiveBuffer: Int?,
+        _ open: (ClientBootstrap) -> EventLoopFuture<any Channel>
+    ) async throws -> StreamClient {
+        let reader = ByteReader()
+        var bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .channelOption(.allowRemoteHalfClosure, value: true)
+            .channelOption(.autoRead, value: reads)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(reader.handler())
+                }
+            }
+        if let receiveBuffer {
+            bootstrap = bootstrap.channelOption(.socketOption(.so_rcvbuf), value: SocketOptionValue(receiveBuffer))
+        }
+        return StreamClient(channel: try await open(bootstrap).get(), reader: reader)
+    }
+
+    /// Opens a stream and reads its head.
+    package static func stream(
+        port: Int,
+        _ path: String,
+        lastEventID: String? = nil,
+        fields: [String] = []
+    ) async throws -> (StreamClient, Head) {
+        let client = try await connect(port: port)
+        let id = lastEventID.map { ["Last-Event-ID: \($0)"] } ?? []
+        try await client.request("GET", path, fields: id + fields)
+        return (client, try await client.head())
+    }
+
+    // MARK: - Sending
+
+    /// Sends bytes.
+    package func send(_ text: String) async throws {
+        try await channel.writeAndFlush(ByteBuffer(string: text)).get()
+    }
+
+    /// Sends a request's head.
+    package func request(_ method: String, _ path: String, fields: [String] = []) async throws {
+        let lines = ["\(method) \(path) HTTP/1.1", "Host: localhost"] + fields
+        try await send(lines.joined(separator: "\r\n") + "\r\n\r\n")
+    }
+
+    /// Ends the sending side only.
+    package func closeOutput() async throws {
+        try await channel.close(mode: .output).get()
+    }
+
+    /// Closes the connection.
+    package func close() async {
+        try? await channel.close().get()
+    }
+
+    /// Reads on, after `reads: false`.
+    package func resumeReading() async throws {
+        try await channel.setOption(.autoRead, value: true).get()
+    }
+
+    // MARK: - Reading
+
+    /// Reads an answer's head.
+    package func head() async throws -> Head {
+        var lines: [String] = []
+        while let line = try await reader.line() {
+            if line.isEmpty { break }
+            lines.append(line)
+        }
+        guard let first = lines.first else { throw Closed() }
+        var fields: [String: String] = [:]
+        for line in lines.dropFirst() {
+            let parts = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+            let value = parts.count > 1 ? String(parts[1].drop { $0 == " " }) : ""
+            fields[parts[0].lowercased(), default: ""] += value
+        }
+        await reader.expectBody(chunked: fields["transfer-encoding"] == "chunked")
+        return Head(statusLine: first, fields: fields)
+    }
+
+    /// Reads a whole answer with a `Content-Length`.
+    package func answer() async throws -> (Head, body: String) {
+        let head = try await head()
+        let length = Int(head.fields["content-length"] ?? "0") ?? 0
+        return (head, try await reader.bytes(length))
+    }
+
+    /// Reads the next block of a stream; `nil` at the end of the body or of the connection.
+    package func frame() async throws -> Frame? {
+        var frame = Frame()
+        var isEmpty = true
+        while let line = try await reader.bodyLine() {
+            if line.isEmpty {
+                if isEmpty { continue }
+                return frame
+            }
+            isEmpty = false
+            let parts = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            let value = parts.count > 1 ? String(parts[1].first == " " ? parts[1].dropFirst() : parts[1][...]) : ""
+            switch parts[0] {
+            case "": frame.comments.append(value)
+            case "id": frame.id = value
+            case "event": frame.event = value
+            case "data": frame.data = value
+            case "retry": frame.retry = Int(value)
+            default: break
+            }
+        }
+        return nil
+    }
+
+    /// Reads the next frame that is an event, passing over comments and checkpoints.
+    package func event() async throws -> Frame? {
+        while let frame = try await frame() {
+            if frame.data != nil { return frame }
+        }
+        return nil
+    }
+
+    /// Reads events until there are so many, or the end.
+    package func events(_ count: Int) async throws -> [Frame] {
+        var events: [Frame] = []
+        while events.count < count, let event = try await event() {
+            events.append(event)
+        }
+        return events
+    }
+
+    /// Whether the body came to an end in order: with its final chunk.
+    package var endedInOrder: Bool {
+        get async { await reader.sawFinalChunk }
+    }
+
+    /// Waits until the peer closed the connection, dropping what comes in.
+    package func waitForClose() async {
+        try? await channel.closeFuture.get()
+    }
+}
