@@ -182,7 +182,8 @@ package struct SubscriberState: Sendable {
     /// Takes the page that was asked for; `nil` when it could not be read.
     package mutating func received(_ segment: Segment?) {
         awaitsPage = false
-        page = segment?.generation == generation ? segment : nil
+        // Meanwhile a generation may have begun, or the tail have served what the page holds.
+        page = segment.flatMap { $0.generation == generation && $0.through > position ? $0 : nil }
     }
 
     /// Lets go of the page read for this stream; it is read again when the client gets to it.

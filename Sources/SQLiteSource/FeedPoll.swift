@@ -99,7 +99,6 @@ final class FeedPoll {
             isAutoincrement: reader.schema?.isAutoincrement ?? false,
             columns: { try reader.anchor(at: $0)?.columns }
         )
-        evidence = .seen
         var segment: Segment?
         if verdict == .same, !isFirst, head > record.watermark, feed.subscriberCount > 0 {
             segment = try reader.page(
@@ -128,6 +127,8 @@ final class FeedPoll {
     ///
     /// - Returns: Whether the table has more.
     func hand(over outcome: Outcome, file: FileStat.Identity, reader warm: () throws -> [Segment]) throws -> Bool {
+        // Only now: a look that failed midway has decided nothing.
+        evidence = .seen
         if record.file != file {
             record.file = file
             isDirty = true

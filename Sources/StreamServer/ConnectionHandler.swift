@@ -165,7 +165,12 @@ final class ConnectionHandler: ChannelDuplexHandler {
         guard case .reading = phase, let context else { return }
         skipEmptyLines()
         guard let length = headLength() else {
-            if received.readableBytes > options.limits.requestHead { requestHandler?.refuseHead() }
+            if received.readableBytes > options.limits.requestHead {
+                requestHandler?.refuseHead()
+            } else if inputIsClosed {
+                // The rest of the head will never come.
+                context.close(promise: nil)
+            }
             return
         }
         guard length <= options.limits.requestHead else {
