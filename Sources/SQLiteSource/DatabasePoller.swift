@@ -338,21 +338,29 @@ package actor DatabasePoller {
     /// Reads the anchors again and writes what changed to the state directory; at most once a second, and at the end.
     func upkeep() {
         if feeds.contains(where: \.anchorsAreStale) { poll(refreshingAnchors: true) }
-        for item in feeds where item.isDirty {
-            guard let error = item.save() else {
-                isStateFailureLogged = false
-                continue
-            }
-            if !isStateFailureLogged {
-                logger.error("state can't be stored", metadata: ["reason": "\(error)"])
-                isStateFailureLogged = true
+        for (index, item) in feeds.enumerated() where item.isDirty {
+            item.saveLater { error in
+                self.executor.queue.async { self.assumeIsolated { $0.stored(index, error) } }
             }
         }
     }
 
+    private func stored(_ index: Int, _ error: (any Error)?) {
+        guard let error else {
+            isStateFailureLogged = false
+            return
+        }
+        feeds[index].saveFailed()
+        onSchedule(.upkeep)
+        guard !isStateFailureLogged else { return }
+        isStateFailureLogged = true
+        logger.error("state can't be stored", metadata: ["reason": "\(error)"])
+    }
+
     /// Writes what changed and closes the database.
     package func close() {
-        upkeep()
+        if feeds.contains(where: \.anchorsAreStale) { poll(refreshingAnchors: true) }
+        for item in feeds where item.isDirty { item.save() }
         letGo()
     }
 }

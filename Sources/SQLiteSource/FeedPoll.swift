@@ -34,6 +34,7 @@ final class FeedPoll {
     private var schemaText: String?
     private var ladder: [Anchor] = []
     private let store: StateDirectory?
+    private var saved: FeedRecord?
 
     init(feed: Feed, reader: TableReader, store: StateDirectory?) {
         self.feed = feed
@@ -167,19 +168,33 @@ final class FeedPoll {
         anchorsAreStale = true
     }
 
-    /// Writes the record where it changed.
+    /// Writes the record before this returns.
     ///
-    /// - Returns: What went wrong; the feed goes on all the same.
-    @discardableResult
-    func save() -> (any Error)? {
-        isDirty = false
-        guard let store, isLoaded else { return nil }
+    /// What goes wrong is told by the next ``saveLater(_:)``; the feed goes on all the same.
+    func save() {
+        guard let store, isLoaded else { return }
         do {
             try store.write(record)
-            return nil
+            saved = record
+            isDirty = false
         } catch {
             isDirty = true
-            return error
         }
+    }
+
+    /// Has the record written where it differs from what was written last.
+    ///
+    /// - Parameter completion: Called on some queue with what went wrong, if anything.
+    func saveLater(_ completion: @escaping @Sendable ((any Error)?) -> Void) {
+        isDirty = false
+        guard let store, isLoaded, record != saved else { return }
+        saved = record
+        store.writeLater(record, completion)
+    }
+
+    /// Takes note that the record could not be written.
+    func saveFailed() {
+        saved = nil
+        isDirty = true
     }
 }

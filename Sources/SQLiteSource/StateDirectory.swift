@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Dispatch
 import Foundation
 import RowtailCore
 
@@ -18,6 +19,8 @@ package final class StateDirectory: Sendable {
     package let path: String
 
     private let lock: CInt
+    // Syncing takes as long as the disk likes; the pollers don't wait for it but where they must.
+    private let queue = DispatchQueue(label: "rowtail.state")
 
     /// Takes hold of a directory, which is created where it is missing.
     ///
@@ -86,6 +89,24 @@ package final class StateDirectory: Sendable {
     ///
     /// - Throws: ``Failure`` when it can't be written; the old one is then still there.
     package func write(_ record: FeedRecord) throws {
+        try queue.sync { try replace(record) }
+    }
+
+    /// Replaces a feed's record soon, after what was asked for before.
+    ///
+    /// - Parameter completion: Called on a queue of the directory's with what went wrong, if anything.
+    package func writeLater(_ record: FeedRecord, _ completion: @escaping @Sendable ((any Error)?) -> Void) {
+        queue.async {
+            do {
+                try self.replace(record)
+                completion(nil)
+            } catch {
+                completion(error)
+            }
+        }
+    }
+
+    private func replace(_ record: FeedRecord) throws {
         let file = file(record.feed)
         let temporary = "\(file).tmp"
         let encoder = JSONEncoder()
