@@ -119,7 +119,7 @@ package actor DatabasePoller {
                 if readsAll || item.mustRead {
                     poll(item, connection, refreshingAnchors: refreshingAnchors, since: start)
                 } else {
-                    finish(item, .quiet, item.feed.status.state, since: start)
+                    finish(item, .quiet, nil, since: start)
                 }
             }
         } catch {
@@ -233,7 +233,10 @@ package actor DatabasePoller {
     }
 
     /// Reads `data_version`, and opens the file anew where it was written without that counting.
-    private func checked(_ connection: DatabaseConnection, _ now: FileStat) throws -> (DatabaseConnection, version: Int64) {
+    private func checked(
+        _ connection: DatabaseConnection,
+        _ now: FileStat
+    ) throws -> (DatabaseConnection, version: Int64) {
         let version = try connection.dataVersion()
         guard version == lastDataVersion else {
             // Taken after the version: a commit in between shows in the next version. Taken before, it would look
@@ -254,7 +257,7 @@ package actor DatabasePoller {
     private func finish(
         _ item: FeedPoll,
         _ result: PollResult,
-        _ state: FeedState,
+        _ state: FeedState?,
         since start: ContinuousClock.Instant
     ) {
         let took = ContinuousClock.now - start
@@ -267,6 +270,8 @@ package actor DatabasePoller {
             logger.notice("feed waits", metadata: ["feed": "\(item.feed.name)", "reason": "\(reason)"])
         case .broken(let reason):
             logger.error("feed is broken", metadata: ["feed": "\(item.feed.name)", "reason": "\(reason)"])
+        case nil:
+            break
         }
     }
 
@@ -279,7 +284,7 @@ package actor DatabasePoller {
                 finish(
                     item,
                     .busy,
-                    status.knowsHead && status.wasPolled ? status.state : .waiting(error.message),
+                    status.knowsHead && status.wasPolled ? nil : .waiting(error.message),
                     since: start
                 )
             }

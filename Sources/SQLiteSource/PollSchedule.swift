@@ -33,7 +33,7 @@ package actor PollSchedule {
     private let interval: Duration
     private let wakesOnWrite: Bool
     private let logger: Logger
-    private var timer: RepeatedTask?
+    private var ticker: Ticker?
     private var watcher: FileWatcher?
     private var isWatchFailureLogged = false
     private var burst: Int?
@@ -74,17 +74,14 @@ package actor PollSchedule {
             }
         }
         poll()
-        // The next tick is due an interval after this one's poll: polls can't overlap, and none is made up for.
-        let interval = TimeAmount(interval)
-        let tick = enter { $0.tick() }
-        timer = poller.eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in tick() }
+        ticker = Ticker(onTick: enter { $0.tick() })
+        scheduleTick()
     }
 
     /// Stops polling, stores what changed and closes the database.
     package func stop() {
         isStopped = true
-        timer?.cancel()
-        timer = nil
+        ticker = nil
         watcher?.stop()
         watcher = nil
         poller.assumeIsolated { $0.close() }
@@ -98,6 +95,14 @@ package actor PollSchedule {
     private func tick() {
         if let watcher, !watcher.isWatching { watch() }
         poll()
+        scheduleTick()
+    }
+
+    /// An interval after the last tick's poll: polls can't overlap, and no tick is made up for.
+    private func scheduleTick() {
+        guard let ticker, !isStopped else { return }
+        // A callback instead of a task: thousands of ticks a minute make no promise that nobody waits for.
+        _ = try? poller.eventLoop.scheduleCallback(in: TimeAmount(interval), handler: ticker)
     }
 
     private func watch() {
@@ -158,5 +163,18 @@ package actor PollSchedule {
                 schedule.poller.assumeIsolated { $0.upkeep() }
             }
         }
+    }
+}
+
+/// Calls back at a tick.
+private final class Ticker: NIOScheduledCallbackHandler, Sendable {
+    private let onTick: @Sendable () -> Void
+
+    init(onTick: @escaping @Sendable () -> Void) {
+        self.onTick = onTick
+    }
+
+    func handleScheduledCallback(eventLoop: some EventLoop) {
+        onTick()
     }
 }
