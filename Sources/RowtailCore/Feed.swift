@@ -157,11 +157,8 @@ package final class Feed: Sendable {
         }
     }
 
-    /// Records what came of a poll.
+    /// Records what came of a poll, and how the feed fares now; the timestamp is in seconds since 1970.
     ///
-    /// - Parameters:
-    ///   - state: How the feed fares now; `nil` for as before.
-    ///   - timestamp: The time in seconds since 1970.
     /// - Returns: Whether the state changed, so that the caller logs changes once.
     @discardableResult
     package func polled(

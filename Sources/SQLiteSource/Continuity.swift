@@ -37,6 +37,7 @@ struct Continuity {
     ///   - schemaChanged: Whether the database's schema changed since the last poll.
     ///   - isAutoincrement: Whether positions are never given out twice.
     ///   - columns: The hashed columns of the row at a position; `nil` when there is none.
+    /// - Returns: Whether the history goes on, and if not, from which base.
     func verdict(
         head: Position,
         evidence: Evidence,

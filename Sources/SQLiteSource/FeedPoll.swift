@@ -77,7 +77,7 @@ final class FeedPoll {
 
     // MARK: - Inside a read transaction
 
-    /// Looks for news. Changes nothing that subscribers see.
+    /// Looks for news and changes nothing that subscribers see.
     func look(
         _ db: Database,
         refreshingAnchors: Bool,

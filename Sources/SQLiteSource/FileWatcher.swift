@@ -4,10 +4,11 @@ import Dispatch
 import Glibc
 import Synchronization
 
-/// Tells at once when a database file is written, by watching its directory. A hint: the timer stays the guarantee.
+/// Tells at once when a database file is written, by watching its directory.
 ///
-/// A WAL commit touches only the `-wal` file, a commit in the rollback modes the main file. Reading raises other events
-/// (ATTRIB, CLOSE_WRITE), which must not wake the reader, or it would wake itself for ever.
+/// A hint: the timer stays the guarantee. A WAL commit touches only the `-wal` file, a commit in the rollback modes the
+/// main file. Reading raises other events (ATTRIB, CLOSE_WRITE), which must not wake the reader, or it would wake itself
+/// for ever.
 ///
 /// Source: inotify(7).
 final class FileWatcher: Sendable {

@@ -43,9 +43,7 @@ package actor PollSchedule {
     private var isUpkeepDue = false
     private var isStopped = false
 
-    /// A schedule for a poller.
-    ///
-    /// - Parameter interval: 10 ms to 1 h.
+    /// A schedule for a poller, with an interval of 10 ms to 1 h.
     package init(_ poller: DatabasePoller, interval: Duration, wakesOnWrite: Bool, logger: Logger) {
         self.poller = poller
         self.interval = interval

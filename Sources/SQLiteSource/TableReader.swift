@@ -149,9 +149,8 @@ final class TableReader {
 
     /// Reads and encodes the page after a position.
     ///
-    /// It ends after `page_rows` rows looked at or `page_bytes` bytes, or, where the table has no more, at `through`.
-    ///
-    /// - Parameter writer: Where the events are encoded before they are copied out.
+    /// It ends after `page_rows` rows looked at or `page_bytes` bytes, or, where the table has no more, at `through`. The
+    /// events are encoded in `writer` before they are copied out.
     func page(
         after: Position,
         through: Position,

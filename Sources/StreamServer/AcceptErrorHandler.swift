@@ -3,8 +3,9 @@
 import Logging
 import NIOCore
 
-/// Says once when connections can't be accepted, and once when they can again. Sits behind NIO's `AcceptBackoffHandler`,
-/// which makes the pause.
+/// Says once when connections can't be accepted, and once when they can again.
+///
+/// Sits behind NIO's `AcceptBackoffHandler`, which makes the pause.
 final class AcceptErrorHandler: ChannelInboundHandler {
     typealias InboundIn = any Channel
 

@@ -28,7 +28,7 @@ package final class Server: Sendable {
 
     /// Makes a server that already follows the feeds, so that they may be polled from now on.
     ///
-    /// - Parameter replayPages: How many pages were read for subscribers behind the tail, for the metric.
+    /// `replayPages` tells how many pages were read for subscribers behind the tail, for the metric.
     package init(
         options: ServerOptions,
         feeds: [Feed],

@@ -47,9 +47,8 @@ package final class StreamClient: Sendable {
 
     /// Opens a connection.
     ///
-    /// - Parameters:
-    ///   - reads: Whether what comes in is read; `false` leaves it in the kernel.
-    ///   - receiveBuffer: The size of the socket's receive buffer; `nil` for the system's.
+    /// Without `reads`, what comes in is left in the kernel. `receiveBuffer` is the size of the socket's receive buffer,
+    /// `nil` for the system's.
     package static func connect(port: Int, reads: Bool = true, receiveBuffer: Int? = nil) async throws -> StreamClient {
         try await connect(reads: reads, receiveBuffer: receiveBuffer) { $0.connect(host: "127.0.0.1", port: port) }
     }
