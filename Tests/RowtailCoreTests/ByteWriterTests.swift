@@ -9,9 +9,11 @@ import Testing
         String(decoding: writer.bytes, as: UTF8.self)
     }
 
-    @Test(arguments: [
-        0, 1, -1, 9, 10, 11, 99, 100, -10, 1_234_567_890, .max, .max - 1, .min, .min + 1, 1_000_000_000_000_000_000,
-    ] as [Int64])
+    @Test(
+        arguments: [
+            0, 1, -1, 9, 10, 11, 99, 100, -10, 1_234_567_890, .max, .max - 1, .min, .min + 1, 1_000_000_000_000_000_000,
+        ] as [Int64]
+    )
     func `an integer is written in decimal`(value: Int64) {
         var writer = ByteWriter()
         writer.write("<")

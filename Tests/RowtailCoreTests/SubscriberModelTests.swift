@@ -153,7 +153,10 @@ private struct World {
         for item in text.split(separator: ";") {
             let parts = item.split(separator: "/")
             let row = Row(position: Int64(parts[0]) ?? 0, born: Int(parts[1]) ?? 0)
-            #expect(held.last.map { $0.position < row.position } ?? true, "\(row) after \(String(describing: held.last))")
+            #expect(
+                held.last.map { $0.position < row.position } ?? true,
+                "\(row) after \(String(describing: held.last))"
+            )
             held.append(row)
         }
     }

@@ -52,11 +52,13 @@ import Testing
         #expect(tail.index(after: .integer(5)) == nil)
     }
 
-    @Test(arguments: [
-        (Position.earliest, nil), (.integer(9), nil), (.integer(10), 0), (.integer(14), 0), (.integer(15), 1),
-        (.integer(20), 2), (.integer(24), 2), (.integer(29), 2), (.integer(30), 3), (.integer(39), 3),
-        (.integer(40), nil), (.integer(50), nil),
-    ] as [(Position, Int?)])
+    @Test(
+        arguments: [
+            (Position.earliest, nil), (.integer(9), nil), (.integer(10), 0), (.integer(14), 0), (.integer(15), 1),
+            (.integer(20), 2), (.integer(24), 2), (.integer(29), 2), (.integer(30), 3), (.integer(39), 3),
+            (.integer(40), nil), (.integer(50), nil),
+        ] as [(Position, Int?)]
+    )
     func `a position is looked up in the segment that goes on after it`(position: Position, index: Int?) {
         let tail = Self.tail(
             Segment(after: 10, ids: [11, 15]),
