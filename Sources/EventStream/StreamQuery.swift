@@ -145,8 +145,9 @@ package struct StreamQuery: Hashable, Sendable {
             case UInt8(ascii: "+"):
                 bytes.append(UInt8(ascii: " "))
             case UInt8(ascii: "%"):
+                // `UInt8.init` takes a sign.
                 guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16),
-                    rest.first != UInt8(ascii: "+")
+                    rest.first != UInt8(ascii: "+"), rest.first != UInt8(ascii: "-")
                 else {
                     throw StreamQueryError(
                         code: .badRequest,

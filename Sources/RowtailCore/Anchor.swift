@@ -20,9 +20,9 @@ package struct Anchor: Hashable, Sendable {
     /// Whether the row found at this position is the one remembered.
     ///
     /// It is when more than half of the columns that both know are unchanged: rows get updated and columns get added. A
-    /// row that has nothing but its key is known by that alone.
+    /// row that had nothing but its key is known by that alone.
     package func holds(_ found: [String: UInt64]) -> Bool {
-        guard !(columns.isEmpty && found.isEmpty) else { return true }
+        guard !columns.isEmpty else { return true }
         var common = 0
         var unchanged = 0
         for (name, hash) in columns {

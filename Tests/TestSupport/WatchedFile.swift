@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EventStream
+package import Logging
+package import RowtailCore
+package import SQLiteSource
+
+/// A daemon's view of one table without the server: a poller with one feed, polled by hand.
+package struct WatchedFile: Sendable {
+    /// The poller of the file.
+    package let poller: DatabasePoller
+
+    /// The feed of the table.
+    package let feed: Feed
+
+    /// Takes the feed's news.
+    package let recorder: FeedRecorder
+
+    /// Reads behind the tail.
+    package let pool: ReplayPool
+
+    /// Watches a table of a file.
+    ///
+    /// - Parameters:
+    ///   - path: The database file.
+    ///   - watched: The table; `orders` when it isn't given.
+    ///   - isListenedTo: Whether there is a subscriber, so that rows are read.
+    ///   - onNews: Called on the event loop with each piece of news.
+    package init(
+        _ path: String,
+        _ watched: WatchedTable = WatchedTable(feed: "orders", table: "orders"),
+        state: StateDirectory? = nil,
+        tailBytes: Int = 8 << 20,
+        replays: Int? = 4,
+        isListenedTo: Bool = true,
+        logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+        onNews: @escaping @Sendable (FeedNews) -> Void = { _ in }
+    ) async {
+        poller = DatabasePoller(path: path, state: state, logger: logger)
+        pool = ReplayPool(limit: replays)
+        let framing = FrameEncoder(feed: watched.feed)
+        let source = SQLiteFeedSource(watched, framing: framing, poller: poller, pool: pool)
+        let options = Feed.Options(name: watched.feed, table: watched.table, tailBytes: tailBytes)
+        feed = Feed(options: options, source: source)
+        recorder = FeedRecorder(feed, onNews: onNews)
+        if isListenedTo { feed.countSubscriber(1) }
+        await poller.add(feed, watched: watched, framing: framing)
+    }
+
+    /// Polls once.
+    ///
+    /// - Returns: What the feed announced since the last call, in the words of ``FeedRecorder/take()``.
+    @discardableResult
+    package func poll() async throws -> [String] {
+        await poller.poll()
+        return try await recorder.take()
+    }
+
+    /// How the feed fares.
+    package var state: FeedState {
+        feed.status.state
+    }
+
+    /// A client's stream after an id of the current generation.
+    package func follow(
+        after position: Position = .earliest,
+        generation: Int = 0,
+        limit: Int? = nil,
+        until: Position? = nil,
+        policy: ResetPolicy = .earliest
+    ) -> StreamFollower {
+        StreamFollower(
+            feed,
+            recorder,
+            after: EventID(position, generation: generation),
+            limit: limit,
+            until: until,
+            policy: policy
+        )
+    }
+}
