@@ -204,9 +204,8 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     // MARK: - Streams
 
     private func stream(_ ticket: StreamOpening.Ticket, _ request: HTTPRequest, _ group: FeedGroup) {
-        guard let exchange, let context, !isClosed, !fanOut.isDraining else {
+        guard let exchange, let context, !isClosed else {
             ticket.release()
-            if fanOut.isDraining { answer(RequestError(.unavailable, "the daemon is shutting down; try again").answer) }
             return
         }
         var fields = streamFields(request, exchange)
