@@ -70,6 +70,8 @@ final class FeedGroup {
         subscriber.index = subscribers.count
         subscribers.append(subscriber)
         feed.countSubscriber(1)
+        // Told where it stands and ended in order, it comes back; a browser would not after any other status than 200.
+        if fanOut.isDraining { subscriber.ending = .drain }
         var text = subscriber.isChunked ? ChunkFraming.chunk(frame) : frame
         fanOut.metrics.bytesSent += UInt64(text.utf8.count)
         text.withUTF8 { hold(UnsafeRawBufferPointer($0), for: subscriber) }

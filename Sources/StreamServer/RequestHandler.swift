@@ -23,6 +23,8 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     private let router: Router
     private let fanOut: FanOut
     private var exchange: Exchange?
+    /// Whether the head last let through was taken in, which may have been answered since.
+    private var tookHead = false
     private var context: ChannelHandlerContext?
     private var isClosed = false
 
@@ -47,6 +49,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         // The body, if there is one, and the end are of no interest: the head decides.
         guard case .head(let head) = unwrapInboundIn(data), exchange == nil else { return }
+        tookHead = true
         let carriesBody = head.headers.contains(name: "transfer-encoding") || head.headers["content-length"] != []
         exchange = Exchange(
             isHead: head.method == .HEAD,
@@ -85,11 +88,13 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     /// Answers a head of which the parser made nothing.
     func requireHead() {
-        guard exchange == nil, context != nil else { return }
+        defer { tookHead = false }
+        guard !tookHead, context != nil else { return }
         refuse(RequestError(.badRequest, "the request's head is incomplete"))
     }
 
     private func refuse(_ error: RequestError) {
+        tookHead = true
         // What follows such a head can't be told apart from it.
         exchange = Exchange(isHead: false, version: .http1_1, staysOpen: false)
         answer(error.answer)
@@ -199,9 +204,8 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     // MARK: - Streams
 
     private func stream(_ ticket: StreamOpening.Ticket, _ request: HTTPRequest, _ group: FeedGroup) {
-        guard let exchange, let context, !isClosed, !fanOut.isDraining else {
+        guard let exchange, let context, !isClosed else {
             ticket.release()
-            if fanOut.isDraining { answer(RequestError(.unavailable, "the daemon is shutting down; try again").answer) }
             return
         }
         var fields = streamFields(request, exchange)
