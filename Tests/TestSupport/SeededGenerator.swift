@@ -1,27 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-<<<<<<< HEAD
 /// Random numbers that come again with the same seed, so that a failure can be repeated.
 ///
 /// Source: Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators" (SplitMix64).
-package struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    /// Starts with a seed, which the test prints.
-=======
-/// Random numbers that come again with the same seed (SplitMix64).
 package struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
-    /// A generator.
->>>>>>> w3
+    /// Starts with a seed, which the test prints.
     package init(seed: UInt64) {
         state = seed
     }
 
     /// The next number.
     package mutating func next() -> UInt64 {
-<<<<<<< HEAD
         state &+= 0x9e37_79b9_7f4a_7c15
         var mixed = state
         mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
@@ -33,12 +24,4 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable {
     package mutating func oneIn(_ count: Int) -> Bool {
         Int.random(in: 0..<count, using: &self) == 0
     }
-=======
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
->>>>>>> w3
 }
