@@ -127,10 +127,12 @@ let package = Package(
                 "RowtailCore",
                 "SQLiteSource",
                 "TestSupport",
+                .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
-            ]
+            ],
+            resources: [.copy("Golden")]
         ),
         .testTarget(
             name: "StreamServerTests",

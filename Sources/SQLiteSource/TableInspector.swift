@@ -65,9 +65,26 @@ struct TableInspector {
             text: text,
             columns: columns.map(\.name),
             watermark: watermark,
-            isAutoincrement: isRowID && text.uppercased().contains("AUTOINCREMENT"),
+            isAutoincrement: isRowID && isAutoincrement(db, table, watermark),
             isRowID: isRowID
         )
+    }
+
+    /// Whether SQLite never gives a column's values out twice; the word in the table's text could also be a comment.
+    private func isAutoincrement(_ db: Database, _ table: String, _ column: String) -> Bool {
+        var isAutoincrement: CInt = 0
+        let result = sqlite3_table_column_metadata(
+            db.sqliteConnection,
+            "main",
+            table,
+            column,
+            nil,
+            nil,
+            nil,
+            nil,
+            &isAutoincrement
+        )
+        return result == SQLITE_OK && isAutoincrement != 0
     }
 
     private func refusal(_ message: String) -> SourceError {

@@ -52,7 +52,7 @@ package final class FeedFollower {
             case .send(let slice):
                 let sent = slice.segment.frames(slice.events)
                 frames += sent
-                told += sent.map { "\($0.event.map { "\($0) " } ?? "")\($0.id ?? "")" }
+                told += sent.map(\.words)
                 state.sent(slice, events: slice.events.count)
             case .read(let after, let through):
                 state.requestedPage()

@@ -68,7 +68,7 @@ package final class FeedRecorder: Sendable {
     private static func describe(_ news: FeedNews) -> String {
         switch news {
         case .segment(let segment):
-            return segment.frames().map { $0.event.map { "\($0) " } ?? "" + ($0.id ?? "") }.joined(separator: " ")
+            return segment.frames().map(\.words).joined(separator: " ")
         case .advanced(let head):
             return "advanced \(head)"
         case .generation(let history, let head):

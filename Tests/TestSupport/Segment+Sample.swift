@@ -44,6 +44,11 @@ extension Segment {
 }
 
 extension StreamClient.Frame {
+    /// The event's name, where it has one, and its id.
+    package var words: String {
+        [event, id].compactMap(\.self).joined(separator: " ")
+    }
+
     /// The frames in a stream's text, which ends with a whole frame.
     package static func all(in text: String) -> [StreamClient.Frame] {
         var frames: [StreamClient.Frame] = []

@@ -2,6 +2,7 @@
 
 import EventStream
 package import Logging
+import NIOCore
 import NIOPosix
 package import RowtailCore
 package import SQLiteSource
@@ -83,5 +84,24 @@ package struct WatchedFile: Sendable {
             until: until,
             policy: policy
         )
+    }
+
+    /// Reads a page behind the tail.
+    package func page(
+        after: Position = .earliest,
+        through: Position,
+        generation: Int = 0
+    ) async throws -> Segment {
+        try await feed.source.page(
+            after: after,
+            through: through,
+            generation: generation,
+            on: recorder.eventLoop
+        ).get()
+    }
+
+    /// Finds the position before the newest rows.
+    package func position(beforeNewest count: Int, through head: Position) async throws -> Position {
+        try await feed.source.position(beforeNewest: count, through: head, on: recorder.eventLoop).get()
     }
 }
