@@ -161,7 +161,8 @@ let package = Package(
                 "TestSupport",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
-            ]
+            ],
+            exclude: ["Programs"]
         ),
     ],
     swiftLanguageModes: [.v6]

@@ -181,6 +181,7 @@ package final class Feed: Sendable {
                 state.status.lastSuccessTimestamp = timestamp
                 state.status.knowsHead = true
             }
+            state.status.isCurrent = newState == .live && (result == .rows || result == .quiet)
             state.status.wasPolled = true
             defer { state.firstPollWaiters = [] }
             return (changed, state.firstPollWaiters)

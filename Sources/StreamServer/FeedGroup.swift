@@ -88,13 +88,13 @@ final class FeedGroup {
         fanOut.metrics.closed[reason, default: 0] += 1
     }
 
-    /// Has streams that waited for the feed's head start there.
+    /// Has streams start that waited until someone could tell where.
     private func settle() {
         for subscriber in subscribers where subscriber.state == nil {
             let bound = NIOLoopBound((self, subscriber), eventLoop: eventLoop)
             StreamStart(feed: feed, group: self).resolve(subscriber.query, subscriber.policy).whenSuccess { start in
                 let (group, subscriber) = bound.value
-                guard subscriber.state == nil, !subscriber.isClosed else { return }
+                guard let start, subscriber.state == nil, !subscriber.isClosed else { return }
                 subscriber.state = start.state
                 if let reset = start.reset {
                     group.tell(reset, to: subscriber)
@@ -283,6 +283,7 @@ final class FeedGroup {
     func tick(_ options: ServerOptions) {
         let now = fanOut.now
         let heartbeat = TimeAmount(options.heartbeatInterval)
+        if subscribers.contains(where: { $0.state == nil }), feed.status.isCurrent { settle() }
         for index in subscribers.indices.reversed() where index < subscribers.count {
             let subscriber = subscribers[index]
             if let endsAt = subscriber.endsAt, now >= endsAt, subscriber.ending == nil {

@@ -118,12 +118,7 @@ extension DaemonTests {
 
         @Test func `a stalled client does not hold the end up for longer than allowed`() async throws {
             let database = try TemporaryDatabase()
-            try database.execute(
-                """
-                WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
-                INSERT INTO orders (customer, total) SELECT hex(randomblob(500)), 1 FROM n
-                """
-            )
+            try database.execute(Self.manyRows)
             let path = try config(
                 """
                 listen: 127.0.0.1:0
@@ -149,6 +144,51 @@ extension DaemonTests {
             #expect(took > .milliseconds(900) && took < .seconds(10), "\(took)")
             await stalled.close()
         }
+
+        @Test func `a stream asked for during the drain is told where it stands, and ended`() async throws {
+            let database = try TemporaryDatabase()
+            try database.execute(Self.manyRows)
+            let path = try config(
+                """
+                listen: 127.0.0.1:0
+                database: \(database.path)
+                drain_timeout: 20s
+                feeds: {orders: {start: earliest}}
+                """
+            )
+            let daemon = try await DaemonProcess.start(config: path)
+            // Keeps the daemon from ending until it reads on.
+            let stalled = try await StreamClient.connect(port: daemon.port, reads: false, receiveBuffer: 4096)
+            try await stalled.request("GET", "/feeds/orders")
+            let late = try await StreamClient.connect(port: daemon.port)
+            for _ in 0..<2 {
+                try await late.request("GET", "/healthz")
+                #expect(try await late.answer().0.status == 200)
+            }
+            try await daemon.becomesIdle(streams: 1)
+            daemon.program.signal(SIGTERM)
+            try await eventually("the end of the listener") {
+                guard let other = try? await StreamClient.connect(port: daemon.port) else { return true }
+                await other.close()
+                return nil
+            }
+            try await late.request("GET", "/feeds/orders", fields: ["Last-Event-ID: 7"])
+            let head = try await late.head()
+            #expect(head.status == 200, "\(head)")
+            #expect(try await late.frame()?.id == "7")
+            let end = try #require(try await late.event())
+            #expect(end.id == "7" && end.event == "rowtail.end" && end.data == #"{"reason":"drain"}"#)
+            #expect(try await late.event() == nil)
+            #expect(await late.endedInOrder)
+            await stalled.close()
+            #expect(try await daemon.program.end() == .exit(0))
+        }
+
+        /// More than fits all buffers of a connection.
+        private static let manyRows = """
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+            INSERT INTO orders (customer, total) SELECT hex(randomblob(500)), 1 FROM n
+            """
 
         @Test func `flags beat the environment, which beats the file`() async throws {
             let (fromFile, fromEnvironment, fromFlag) =
