@@ -326,7 +326,7 @@ final class FeedGroup {
         remove(subscriber, StreamMetrics.Closed(reason))
         fanOut.metrics.bytesSent += UInt64(frame.utf8.count)
         // No further request is answered on a connection whose server goes away.
-        subscriber.connection.endStream(with: frame, staysOpen: subscriber.isChunked && reason != .drain)
+        subscriber.connection.endStream(with: frame, staysOpen: reason != .drain)
     }
 
     /// Ends every stream, each as soon as its connection takes the bytes.

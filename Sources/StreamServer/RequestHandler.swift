@@ -24,6 +24,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     private let fanOut: FanOut
     private var exchange: Exchange?
     private var context: ChannelHandlerContext?
+    private var hadHead = false
     private var isClosed = false
 
     init(connection: ConnectionHandler, router: Router, fanOut: FanOut) {
@@ -47,6 +48,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         // The body, if there is one, and the end are of no interest: the head decides.
         guard case .head(let head) = unwrapInboundIn(data), exchange == nil else { return }
+        hadHead = true
         let carriesBody = head.headers.contains(name: "transfer-encoding") || head.headers["content-length"] != []
         exchange = Exchange(
             isHead: head.method == .HEAD,
@@ -83,13 +85,15 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         refuse(RequestError(.headTooLarge, "the request's head is too large; send less, or raise limits.request_head"))
     }
 
-    /// Answers a head of which the parser made nothing.
+    /// Answers a head of which the parser made nothing, neither a request nor an error.
     func requireHead() {
-        guard exchange == nil, context != nil else { return }
+        defer { hadHead = false }
+        guard !hadHead else { return }
         refuse(RequestError(.badRequest, "the request's head is incomplete"))
     }
 
     private func refuse(_ error: RequestError) {
+        hadHead = true
         // What follows such a head can't be told apart from it.
         exchange = Exchange(isHead: false, version: .http1_1, staysOpen: false)
         answer(error.answer)
@@ -191,7 +195,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             .cacheControl: "no-cache, no-transform",
             .accelBuffering: "no",
         ]
-        if exchange.version == .http1_1 { fields[.connection] = "keep-alive" }
+        if exchange.version == .http1_1 { fields[.connection] = exchange.staysOpen ? "keep-alive" : "close" }
         fields.append(contentsOf: router.options.cors.fields(for: request))
         return fields
     }
@@ -235,7 +239,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         )
         fanOut.metrics.streams[.opened, default: 0] += 1
         context.channel.closeFuture.whenComplete { _ in ticket.release() }
-        connection.becomeStream(subscriber, of: group)
+        connection.becomeStream(subscriber, of: group, staysOpen: exchange.staysOpen)
         group.add(subscriber, firstFrame: ticket.firstFrame)
     }
 }
