@@ -128,6 +128,8 @@ final class FeedGroup {
             var bytes = 0
             batch.removeAll(keepingCapacity: true)
             var step = ahead.next(in: view)
+            // Takes over a generation in which the stream goes on exactly, before anything of it is recorded.
+            subscriber.state = ahead
             while case .send(let slice) = step, batch.count < SocketWriter.pieceLimit, bytes < Self.batchBytes {
                 if slice.events.isEmpty, batch.isEmpty {
                     subscriber.state?.sent(slice, events: 0)
@@ -142,8 +144,6 @@ final class FeedGroup {
                 flush(subscriber)
                 continue
             }
-            // Takes over a generation in which the stream goes on exactly.
-            subscriber.state = ahead
             switch step {
             case .send:
                 continue
