@@ -11,7 +11,7 @@ import RowtailCore
 final class FeedGroup {
     /// How many bytes one system call is given at most.
     private static let batchBytes = 256 << 10
-    /// How long to wait before a page that could not be read is asked for again.
+    /// How long to wait, in milliseconds, before what could not be read is asked for again.
     private static let retryDelay: ClosedRange<Int64> = 50...250
 
     let feed: Feed
@@ -89,20 +89,37 @@ final class FeedGroup {
     /// Has streams that waited for the feed's head start there.
     private func settle() {
         for subscriber in subscribers where subscriber.state == nil {
-            let bound = NIOLoopBound((self, subscriber), eventLoop: eventLoop)
-            StreamStart(feed: feed, group: self).resolve(subscriber.query, subscriber.policy).whenSuccess { start in
-                let (group, subscriber) = bound.value
-                guard subscriber.state == nil, !subscriber.isClosed else { return }
-                subscriber.state = start.state
-                if let reset = start.reset {
-                    group.tell(reset, to: subscriber)
-                    subscriber.state?.wasReset(reset, in: group.view)
-                } else {
-                    group.write(ControlFrame.checkpoint(start.state.id), to: subscriber)
-                }
-                group.pump(subscriber)
+            settle(subscriber)
+        }
+    }
+
+    private func settle(_ subscriber: Subscriber) {
+        guard subscriber.state == nil, !subscriber.isClosed else { return }
+        let bound = NIOLoopBound((self, subscriber), eventLoop: eventLoop)
+        StreamStart(feed: feed, group: self).resolve(subscriber.query, subscriber.policy).whenComplete { result in
+            let (group, subscriber) = bound.value
+            switch result {
+            case .success(let start): group.begin(subscriber, start)
+            case .failure: group.later { bound.value.0.settle(bound.value.1) }
             }
         }
+    }
+
+    private func begin(_ subscriber: Subscriber, _ start: StreamStart.Resolution) {
+        guard subscriber.state == nil, !subscriber.isClosed else { return }
+        subscriber.state = start.state
+        if let reset = start.reset {
+            tell(reset, to: subscriber)
+            subscriber.state?.wasReset(reset, in: view)
+        } else {
+            write(ControlFrame.checkpoint(start.state.id), to: subscriber)
+        }
+        pump(subscriber)
+    }
+
+    /// Tries again what could not be read; the poller says what is wrong with the file.
+    private func later(_ body: @escaping @Sendable () -> Void) {
+        eventLoop.scheduleTask(in: .milliseconds(.random(in: Self.retryDelay)), body)
     }
 
     private func tell(_ reset: Reset, to subscriber: Subscriber) {
@@ -264,9 +281,7 @@ final class FeedGroup {
                 subscriber.state?.received(segment)
                 group.pump(subscriber)
             case .failure:
-                // The poller says what is wrong with the file; here it is only asked again.
-                let delay = TimeAmount.milliseconds(Int64.random(in: Self.retryDelay))
-                group.eventLoop.scheduleTask(in: delay) {
+                group.later {
                     let (group, subscriber) = bound.value
                     subscriber.state?.received(nil)
                     group.pump(subscriber)
