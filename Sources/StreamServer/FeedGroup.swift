@@ -136,6 +136,10 @@ final class FeedGroup {
 
     /// Sends a subscriber what there is for it, as long as its connection takes it.
     func pump(_ subscriber: Subscriber) {
+        // What it calls may call back, such as a source that answers at once: the round under way sees to it.
+        guard !subscriber.isPumping else { return }
+        subscriber.isPumping = true
+        defer { subscriber.isPumping = false }
         while !subscriber.isBlocked, !subscriber.isClosed {
             if let reason = subscriber.ending {
                 end(subscriber, reason)
@@ -169,7 +173,6 @@ final class FeedGroup {
             case .read(let after, let through):
                 subscriber.state?.requestedPage()
                 request(after: after, through: through, for: subscriber)
-                return
             case .reset(let reset):
                 tell(reset, to: subscriber)
                 subscriber.state?.wasReset(reset, in: view)
@@ -276,11 +279,11 @@ final class FeedGroup {
             let (group, subscriber) = bound.value
             guard !subscriber.isClosed else { return }
             switch result {
-            case .success(let segment):
+            case .success(let segment) where segment.generation == generation && segment.through > segment.after:
                 group.fanOut.updateNow()
                 subscriber.state?.received(segment)
                 group.pump(subscriber)
-            case .failure:
+            case .success, .failure:
                 group.later {
                     let (group, subscriber) = bound.value
                     subscriber.state?.received(nil)
