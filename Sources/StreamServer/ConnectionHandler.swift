@@ -46,7 +46,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private var context: ChannelHandlerContext?
     private var requestHandler: RequestHandler?
     private var codec: [any RemovableChannelHandler] = []
-    private var pipelineHasGaps = false
+    /// Whether the request that is being answered is the last of this connection.
+    private var servesNoMore = false
 
     init(options: ServerOptions, router: Router, fanOut: FanOut) {
         self.options = options
@@ -94,9 +95,10 @@ final class ConnectionHandler: ChannelDuplexHandler {
         switch phase {
         case .lingering:
             return
-        case .streaming where received.readableBytes + bytes.readableBytes > options.limits.requestHead:
-            // More than a request ahead: it will not be answered, and the connection not be used again.
-            pipelineHasGaps = true
+        case .streaming where servesNoMore || received.readableBytes + bytes.readableBytes > options.limits.requestHead:
+            // A body, or more than a request ahead: it will not be looked at, and the connection not be used again.
+            servesNoMore = true
+            received = ByteBuffer()
             return
         default:
             received.writeBuffer(&bytes)
@@ -247,8 +249,14 @@ final class ConnectionHandler: ChannelDuplexHandler {
     // MARK: - Streams
 
     /// Turns the connection into a stream: the codec goes, once what it wrote is on its way.
-    func becomeStream(_ subscriber: Subscriber, of group: FeedGroup) {
+    ///
+    /// `staysOpen` is whether another request may follow on this connection when the stream ends.
+    func becomeStream(_ subscriber: Subscriber, of group: FeedGroup, staysOpen: Bool) {
         guard let context else { return }
+        if !staysOpen {
+            servesNoMore = true
+            received = ByteBuffer()
+        }
         phase = .streaming(subscriber, group)
         requestHandler = nil
         for handler in codec {
@@ -277,7 +285,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         write(context.channel.allocator.buffer(string: frame)).whenComplete { _ in
             let (handler, context) = bound.value
             guard context.channel.isActive else { return }
-            guard staysOpen, !handler.pipelineHasGaps, (try? handler.installCodec(context)) != nil else {
+            guard staysOpen, !handler.servesNoMore, (try? handler.installCodec(context)) != nil else {
                 handler.linger(context)
                 return
             }

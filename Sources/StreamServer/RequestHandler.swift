@@ -86,7 +86,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         refuse(RequestError(.headTooLarge, "the request's head is too large; send less, or raise limits.request_head"))
     }
 
-    /// Answers a head of which the parser made nothing.
+    /// Answers a head of which the parser made nothing, neither a request nor an error.
     func requireHead() {
         defer { tookHead = false }
         guard !tookHead, context != nil else { return }
@@ -196,7 +196,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             .cacheControl: "no-cache, no-transform",
             .accelBuffering: "no",
         ]
-        if exchange.version == .http1_1 { fields[.connection] = "keep-alive" }
+        if exchange.version == .http1_1 { fields[.connection] = exchange.staysOpen ? "keep-alive" : "close" }
         fields.append(contentsOf: router.options.cors.fields(for: request))
         return fields
     }
@@ -239,7 +239,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         )
         fanOut.metrics.streams[.opened, default: 0] += 1
         context.channel.closeFuture.whenComplete { _ in ticket.release() }
-        connection.becomeStream(subscriber, of: group)
+        connection.becomeStream(subscriber, of: group, staysOpen: exchange.staysOpen)
         group.add(subscriber, firstFrame: ticket.firstFrame)
     }
 }

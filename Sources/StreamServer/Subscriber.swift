@@ -33,6 +33,8 @@ final class Subscriber {
     /// Why the stream is to end as soon as the connection takes bytes.
     var ending: EndReason?
     var isClosed = false
+    /// Whether the pump is at work on it.
+    var isPumping = false
 
     /// Whether bytes sent now would overtake others.
     var isBlocked: Bool { heldWrites > 0 }
