@@ -47,18 +47,17 @@ struct Continuity {
     ) rethrows -> Verdict {
         guard watermark > .earliest else { return .same }
         let wentBack = head < watermark
+        if case .seen = evidence, !wentBack { return .same }
+        let proof = try prove(upTo: head, columns)
         switch evidence {
-        case .seen where !wentBack:
-            return .same
         case .seen where !schemaChanged:
-            return .broken(base: head)
+            // What was remembered nearest to the head vouches for the rows up to it; others may have come in the place
+            // of those that went, and then the base is where the two histories agree.
+            return .broken(base: proof.newestPresentHolds ? head : proof.newestHolding ?? .earliest)
         case .seen, .doubtful:
-            let proof = try prove(columns)
             if wentBack { return .broken(base: proof.newestHolding) }
-            // Rows may all have been updated; but when none of them is what it was, another table took the place.
-            return proof.someArePresent && proof.newestHolding == nil ? .broken(base: nil) : .same
+            return proof.someArePresent && !proof.newestPresentHolds ? .broken(base: proof.newestHolding) : .same
         case .unseen:
-            let proof = try prove(columns)
             guard proof.someArePresent else {
                 return isAutoincrement && !wentBack ? .same : .broken(base: nil)
             }
@@ -73,9 +72,9 @@ struct Continuity {
         var newestHolding: Position?
     }
 
-    private func prove(_ columns: (Position) throws -> [String: UInt64]?) rethrows -> Proof {
+    private func prove(upTo head: Position, _ columns: (Position) throws -> [String: UInt64]?) rethrows -> Proof {
         var proof = Proof()
-        for anchor in anchors {
+        for anchor in anchors where anchor.position <= head {
             guard let found = try columns(anchor.position) else { continue }
             let holds = anchor.holds(found)
             if !proof.someArePresent { proof.newestPresentHolds = holds }
