@@ -248,7 +248,7 @@ package actor DatabasePoller {
         // Written over in place, or, in WAL mode, a checkpoint: pages in SQLite's cache may be of another file.
         let reopened = try reopen()
         let isCheckpoint = FileStat(path: "\(FileAccess.realPath(path))-wal") != nil
-        for item in feeds { item.doubt(isCheckpoint ? .doubtful : .unseen) }
+        for item in feeds { item.doubt(isCheckpoint ? .touched : .unseen) }
         return (reopened, try reopened.dataVersion())
     }
 
