@@ -28,6 +28,7 @@ package actor DatabasePoller {
     private let state: StateDirectory?
     private let logger: Logger
     private nonisolated let waiters = Mutex<[EventLoopPromise<Void>]>([])
+    private nonisolated let openings = Atomic(0)
 
     private var feeds: [FeedPoll] = []
     private var connection: DatabaseConnection?
@@ -56,6 +57,11 @@ package actor DatabasePoller {
     package func add(_ feed: Feed, watched: WatchedTable, framing: any EventFraming) {
         let reader = TableReader(watched, path: path, framing: framing)
         feeds.append(FeedPoll(feed: feed, reader: reader, store: state))
+    }
+
+    /// How often the file was opened: what another connection cached before the last time may be of a file that is gone.
+    nonisolated var opened: Int {
+        openings.load(ordering: .acquiring)
     }
 
     /// Has wishes for later polls told to a schedule.
@@ -213,6 +219,7 @@ package actor DatabasePoller {
         letGo()
         mustRead = true
         let opened = try DatabaseConnection(path: path, label: "rowtail.poll")
+        openings.add(1, ordering: .releasing)
         connection = opened
         lastStat = FileStat(path: path)
         return opened
