@@ -37,6 +37,8 @@ package actor DatabasePoller {
     private var polls = 0
     private var mustRead = true
     private var mustReopen = false
+    /// What the next opening of the file says of the time before; kept where it fails for a lock.
+    private var openingDoubt = Continuity.Evidence.unseen
     private var busySince: ContinuousClock.Instant?
     private var isBusyLogged = false
     private var isStateFailureLogged = false
@@ -121,9 +123,11 @@ package actor DatabasePoller {
                 }
             }
         } catch {
+            let problem = SourceError(error, path: path)
             mustRead = true
-            mustReopen = true
-            fail(feeds, SourceError(error, path: path), since: start)
+            // A lock says nothing against the connection, which knows whether something was committed meanwhile.
+            if problem.code != .busy { mustReopen = true }
+            fail(feeds, problem, since: start)
         }
         if feeds.contains(where: { $0.anchorsAreStale || $0.isDirty }) {
             onSchedule(.upkeep)
@@ -204,13 +208,12 @@ package actor DatabasePoller {
 
     /// The connection to the file that has the name now, and its `data_version`.
     private func current() throws -> (DatabaseConnection, version: Int64) {
-        if let connection, !mustReopen, FileStat(path: path)?.identity == connection.identity {
-            return try checked(connection)
-        }
+        let identity = FileStat(path: path)?.identity
+        if let connection, !mustReopen, identity == connection.identity { return try checked(connection) }
         for item in feeds { try? item.load() }
+        if connection != nil || mustReopen || identity != lastStat?.identity { openingDoubt = .unseen }
         let opened = try reopen()
         mustReopen = false
-        for item in feeds { item.doubt(.unseen) }
         onSchedule(.watch)
         return (opened, try opened.dataVersion())
     }
@@ -222,6 +225,8 @@ package actor DatabasePoller {
         openings.add(1, ordering: .releasing)
         connection = opened
         lastStat = FileStat(path: path)
+        for item in feeds { item.doubt(openingDoubt) }
+        openingDoubt = .unseen
         return opened
     }
 
@@ -243,9 +248,9 @@ package actor DatabasePoller {
         }
         guard stat?.size != lastStat?.size || stat?.modified != lastStat?.modified else { return (connection, version) }
         // Written over in place, or, in WAL mode, a checkpoint: pages in SQLite's cache may be of another file.
-        let reopened = try reopen()
         let isCheckpoint = FileStat(path: "\(FileAccess.realPath(path))-wal") != nil
-        for item in feeds { item.doubt(isCheckpoint ? .doubtful : .unseen) }
+        openingDoubt = isCheckpoint ? .doubtful : .unseen
+        let reopened = try reopen()
         return (reopened, try reopened.dataVersion())
     }
 
