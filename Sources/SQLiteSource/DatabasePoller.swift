@@ -30,6 +30,7 @@ package actor DatabasePoller {
     private let state: StateDirectory?
     private let logger: Logger
     private nonisolated let waiters = Mutex<[EventLoopPromise<Void>]>([])
+    private nonisolated let openings = Atomic(0)
 
     private var feeds: [FeedPoll] = []
     private var connection: DatabaseConnection?
@@ -38,6 +39,8 @@ package actor DatabasePoller {
     private var polls = 0
     private var mustRead = true
     private var mustReopen = false
+    /// What the next opening of the file says of the time before; kept where it fails for a lock.
+    private var openingDoubt = Continuity.Evidence.unseen
     private var busySince: ContinuousClock.Instant?
     private var isBusyLogged = false
     private var isStateFailureLogged = false
@@ -64,6 +67,11 @@ package actor DatabasePoller {
     package func add(_ feed: Feed, watched: WatchedTable, framing: any EventFraming) {
         let reader = TableReader(watched, path: path, framing: framing)
         feeds.append(FeedPoll(feed: feed, reader: reader, store: state))
+    }
+
+    /// How often the file was opened: what another connection cached before the last time may be of a file that is gone.
+    nonisolated var opened: Int {
+        openings.load(ordering: .acquiring)
     }
 
     /// Has wishes for later polls told to a schedule.
@@ -123,9 +131,11 @@ package actor DatabasePoller {
                 }
             }
         } catch {
+            let problem = SourceError(error, path: path)
             mustRead = true
-            mustReopen = true
-            fail(feeds, SourceError(error, path: path), since: start)
+            // A lock says nothing against the connection, which knows whether something was committed meanwhile.
+            if problem.code != .busy { mustReopen = true }
+            fail(feeds, problem, since: start)
         }
         if feeds.contains(where: { $0.anchorsAreStale || $0.isDirty }) {
             onSchedule(.upkeep)
@@ -206,13 +216,18 @@ package actor DatabasePoller {
 
     /// The connection to the file that has the name now, and its `data_version`.
     private func current() throws -> (DatabaseConnection, version: Int64) {
+<<<<<<< HEAD
         if let connection, !mustReopen, let now = FileStat(path: path), now.identity == connection.identity {
             return try checked(connection, now)
         }
+=======
+        let identity = FileStat(path: path)?.identity
+        if let connection, !mustReopen, identity == connection.identity { return try checked(connection) }
+>>>>>>> w1
         for item in feeds { try? item.load() }
+        if connection != nil || mustReopen || identity != lastStat?.identity { openingDoubt = .unseen }
         let opened = try reopen()
         mustReopen = false
-        for item in feeds { item.doubt(.unseen) }
         onSchedule(.watch)
         return (opened, try opened.dataVersion())
     }
@@ -221,8 +236,11 @@ package actor DatabasePoller {
         letGo()
         mustRead = true
         let opened = try DatabaseConnection(path: path, label: "rowtail.poll")
+        openings.add(1, ordering: .releasing)
         connection = opened
         lastStat = FileStat(path: path)
+        for item in feeds { item.doubt(openingDoubt) }
+        openingDoubt = .unseen
         return opened
     }
 
@@ -246,9 +264,13 @@ package actor DatabasePoller {
         }
         guard now.size != lastStat?.size || now.modified != lastStat?.modified else { return (connection, version) }
         // Written over in place, or, in WAL mode, a checkpoint: pages in SQLite's cache may be of another file.
-        let reopened = try reopen()
         let isCheckpoint = FileStat(path: "\(FileAccess.realPath(path))-wal") != nil
+<<<<<<< HEAD
         for item in feeds { item.doubt(isCheckpoint ? .touched : .unseen) }
+=======
+        openingDoubt = isCheckpoint ? .doubtful : .unseen
+        let reopened = try reopen()
+>>>>>>> w1
         return (reopened, try reopened.dataVersion())
     }
 

@@ -113,11 +113,25 @@ final class FeedPoll {
             record.anchors = ladder
             anchorsAreStale = false
             isDirty = true
-        } else if let segment, let newest = try reader.anchor(at: segment.through) {
-            // What was served last must be provable at once; the rest follows within a second.
-            record.anchors = Array(([newest] + ladder.filter { $0.position < newest.position }).prefix(Anchor.limit))
+        } else {
+            try renewNewestAnchor(after: segment)
         }
         return Outcome(head: head, verdict: verdict, segment: segment)
+    }
+
+    /// Remembers the newest row served as it is now; the rest of the anchors follows within a second.
+    ///
+    /// It must be provable at once, and a row that the application updates must not look like another one.
+    private func renewNewestAnchor(after segment: Segment?) throws {
+        if let segment, let newest = try reader.anchor(at: segment.through) {
+            record.anchors = Array(([newest] + ladder.filter { $0.position < newest.position }).prefix(Anchor.limit))
+            return
+        }
+        for (index, anchor) in record.anchors.enumerated() {
+            guard let found = try reader.anchor(at: anchor.position) else { continue }
+            record.anchors[index] = found
+            return
+        }
     }
 
     // MARK: - After it

@@ -6,8 +6,14 @@ import Synchronization
 
 /// One reader of a ``ReplayPool``: a queue, and a connection to each file that it was asked for.
 final class ReplayWorker: Sendable {
+    private struct Opened {
+        var connection: DatabaseConnection
+        /// How often the poller had opened the file before this connection was opened.
+        var pollerOpened: Int
+    }
+
     private struct State: ~Copyable {
-        var connections: [String: DatabaseConnection] = [:]
+        var connections: [String: Opened] = [:]
         var readers: [String: TableReader] = [:]
         var writer = ByteWriter()
     }
@@ -54,17 +60,21 @@ final class ReplayWorker: Sendable {
         _ source: SQLiteFeedSource,
         _ state: inout State
     ) throws -> (DatabaseConnection, TableReader) {
-        if let connection = state.connections[source.path], connection.identity == FileStat(path: source.path)?.identity
+        let pollerOpened = source.opened
+        if let opened = state.connections[source.path], opened.pollerOpened == pollerOpened,
+            opened.connection.identity == FileStat(path: source.path)?.identity
         {
-            if let reader = state.readers[source.name] { return (connection, reader) }
+            if let reader = state.readers[source.name] { return (opened.connection, reader) }
             let reader = TableReader(source.watched, path: source.path, framing: source.framing)
             state.readers[source.name] = reader
-            return (connection, reader)
+            return (opened.connection, reader)
         }
-        // Another file has the name: what was compiled for the old one goes with it.
+        // Another file has the name, or the poller found reason to open it anew, as when it was written over: what was
+        // compiled for and cached of the old one goes.
         state.readers = [:]
         state.connections[source.path] = nil
-        state.connections[source.path] = try DatabaseConnection(path: source.path, label: "rowtail.replay")
+        let connection = try DatabaseConnection(path: source.path, label: "rowtail.replay")
+        state.connections[source.path] = Opened(connection: connection, pollerOpened: pollerOpened)
         return try open(source, &state)
     }
 }

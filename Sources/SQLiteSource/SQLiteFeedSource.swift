@@ -22,6 +22,9 @@ package final class SQLiteFeedSource: FeedSource {
         self.pool = pool
     }
 
+    /// How often the poller opened the file.
+    var opened: Int { poller.opened }
+
     /// Reads a page over the pool.
     package func page(
         after: Position,
