@@ -238,7 +238,6 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             isChunked: exchange.version == .http1_1
         )
         fanOut.metrics.streams[.opened, default: 0] += 1
-        context.channel.closeFuture.whenComplete { _ in ticket.release() }
         connection.becomeStream(subscriber, of: group, staysOpen: exchange.staysOpen)
         group.add(subscriber, firstFrame: ticket.firstFrame)
     }
