@@ -27,19 +27,40 @@ struct ResetTests {
         Resume(history: .broken(5), id: "5", resumedFrom: "5@1", first: 6),
         Resume(history: .broken(5), id: "earliest", resumedFrom: "earliest@1", first: 1),
         Resume(history: .broken(5), id: "7", reason: "rewound", resumedFrom: "5@1", first: 6),
-        Resume(history: .broken(5), id: "700", query: "on_reset=latest", reason: "rewound", resumedFrom: "5@1", first: 6),
+        Resume(
+            history: .broken(5),
+            id: "700",
+            query: "on_reset=latest",
+            reason: "rewound",
+            resumedFrom: "5@1",
+            first: 6
+        ),
         Resume(history: .broken(5), id: "7@1", resumedFrom: "7@1", first: 8),
         Resume(history: .broken(5, 2), id: "4", reason: "rewound", resumedFrom: "2@2", first: 3),
         Resume(history: .broken(2, 5), id: "4", reason: "rewound", resumedFrom: "2@2", first: 3),
         Resume(history: .broken(2, 5), id: "4@1", resumedFrom: "4@2", first: 5),
         Resume(history: .broken(nil), id: "4", reason: "replaced", resumedFrom: "earliest@1", first: 1),
         Resume(history: .broken(nil, 6), id: "4@1", resumedFrom: "4@2", first: 5),
-        Resume(history: .broken(nil), id: "4", query: "on_reset=latest", reason: "replaced", resumedFrom: "8@1", first: 9),
+        Resume(
+            history: .broken(nil),
+            id: "4",
+            query: "on_reset=latest",
+            reason: "replaced",
+            resumedFrom: "8@1",
+            first: 9
+        ),
         Resume(history: .broken(), id: "9", reason: "ahead", resumedFrom: "earliest", first: 1),
         Resume(history: .broken(), id: "9", query: "on_reset=latest", reason: "ahead", resumedFrom: "8", first: 9),
         Resume(history: .broken(5), id: "9@1", reason: "ahead", resumedFrom: "earliest@1", first: 1),
         Resume(history: .broken(5), id: "3@2", reason: "generation", resumedFrom: "earliest@1", first: 1),
-        Resume(history: .broken(), id: "3@1", query: "on_reset=latest", reason: "generation", resumedFrom: "8", first: 9),
+        Resume(
+            history: .broken(),
+            id: "3@1",
+            query: "on_reset=latest",
+            reason: "generation",
+            resumedFrom: "8",
+            first: 9
+        ),
     ]
 
     @Test(arguments: resumes)

@@ -63,7 +63,8 @@ struct StreamStartTests {
 
     @Test(
         arguments: [
-            (StartPoint.earliest, "earliest"), (.latest, "10"), (.newest(4), "6"), (.after(EventID(.integer(3), generation: 0)), "3"),
+            (StartPoint.earliest, "earliest"), (.latest, "10"), (.newest(4), "6"),
+            (.after(EventID(.integer(3), generation: 0)), "3"),
         ]
     )
     func `a feed's own start serves clients that don't say`(_ start: StartPoint, _ checkpoint: String) async throws {
