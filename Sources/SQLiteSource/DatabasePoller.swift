@@ -216,14 +216,9 @@ package actor DatabasePoller {
 
     /// The connection to the file that has the name now, and its `data_version`.
     private func current() throws -> (DatabaseConnection, version: Int64) {
-<<<<<<< HEAD
         if let connection, !mustReopen, let now = FileStat(path: path), now.identity == connection.identity {
             return try checked(connection, now)
         }
-=======
-        let identity = FileStat(path: path)?.identity
-        if let connection, !mustReopen, identity == connection.identity { return try checked(connection) }
->>>>>>> w1
         for item in feeds { try? item.load() }
         if connection != nil || mustReopen || identity != lastStat?.identity { openingDoubt = .unseen }
         let opened = try reopen()
@@ -265,12 +260,8 @@ package actor DatabasePoller {
         guard now.size != lastStat?.size || now.modified != lastStat?.modified else { return (connection, version) }
         // Written over in place, or, in WAL mode, a checkpoint: pages in SQLite's cache may be of another file.
         let isCheckpoint = FileStat(path: "\(FileAccess.realPath(path))-wal") != nil
-<<<<<<< HEAD
-        for item in feeds { item.doubt(isCheckpoint ? .touched : .unseen) }
-=======
-        openingDoubt = isCheckpoint ? .doubtful : .unseen
+        openingDoubt = isCheckpoint ? .touched : .unseen
         let reopened = try reopen()
->>>>>>> w1
         return (reopened, try reopened.dataVersion())
     }
 

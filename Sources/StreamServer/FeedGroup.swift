@@ -85,6 +85,7 @@ final class FeedGroup {
         subscribers[subscriber.index].index = subscriber.index
         subscribers.removeLast()
         feed.countSubscriber(-1)
+        subscriber.ticket.release()
         fanOut.metrics.closed[reason, default: 0] += 1
     }
 

@@ -50,11 +50,14 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         // The body, if there is one, and the end are of no interest: the head decides.
         guard case .head(let head) = unwrapInboundIn(data), exchange == nil else { return }
         tookHead = true
-        let carriesBody = head.headers.contains(name: "transfer-encoding") || head.headers["content-length"] != []
+        // What follows such a head is not looked at: a body, or what the parser takes for another protocol.
+        let isLast =
+            ["transfer-encoding", "content-length", "upgrade"].contains { head.headers.contains(name: $0) }
+            || head.method == .CONNECT
         exchange = Exchange(
             isHead: head.method == .HEAD,
             version: head.version,
-            staysOpen: head.isKeepAlive && head.version == .http1_1 && !carriesBody && !fanOut.isDraining
+            staysOpen: head.isKeepAlive && head.version == .http1_1 && !isLast && !fanOut.isDraining
         )
         do {
             guard head.version == .http1_1 || head.version == .http1_0 else {
@@ -174,19 +177,20 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         }
     }
 
+    @discardableResult
     private func write(
         _ status: HTTPResponse.Status,
         _ fields: HTTPFields,
         _ exchange: Exchange,
         _ context: ChannelHandlerContext
-    ) {
+    ) -> EventLoopFuture<Void> {
         let version = exchange.version == .http1_0 ? HTTPVersion.http1_0 : .http1_1
         let head = HTTPResponseHead(
             version: version,
             status: HTTPResponseStatus(statusCode: status.code, reasonPhrase: status.reasonPhrase),
             headers: HTTPHeaders(fields)
         )
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        return context.write(wrapOutboundOut(.head(head)))
     }
 
     /// The fields of every stream; proxies that would hold events back or keep them are told not to.
@@ -213,10 +217,10 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             ticket.release()
             self.exchange = nil
             fields[.connection] = "close"
-            write(.ok, fields, exchange, context)
             // No end: to the encoder it would be that of a chunked body, which the answer to HEAD hasn't.
+            let bound = NIOLoopBound(connection, eventLoop: context.eventLoop)
+            write(.ok, fields, exchange, context).whenComplete { _ in bound.value.answered(staysOpen: false) }
             context.flush()
-            connection.answered(staysOpen: false)
             return
         }
         guard
@@ -238,7 +242,6 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             isChunked: exchange.version == .http1_1
         )
         fanOut.metrics.streams[.opened, default: 0] += 1
-        context.channel.closeFuture.whenComplete { _ in ticket.release() }
         connection.becomeStream(subscriber, of: group, staysOpen: exchange.staysOpen)
         group.add(subscriber, firstFrame: ticket.firstFrame)
     }

@@ -55,6 +55,7 @@ struct StreamOpening {
             isChunked: Bool
         ) -> Subscriber {
             let subscriber = Subscriber(
+                ticket: self,
                 connection: connection,
                 channel: channel,
                 descriptor: descriptor,

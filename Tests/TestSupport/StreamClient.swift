@@ -136,6 +136,12 @@ package final class StreamClient: Sendable {
         try await send(lines.joined(separator: "\r\n") + "\r\n\r\n")
     }
 
+    /// Sends bytes and ends the sending side in one go, so that the peer may see both at once.
+    package func sendAndCloseOutput(_ text: String) async throws {
+        channel.writeAndFlush(ByteBuffer(string: text), promise: nil)
+        try await channel.close(mode: .output).get()
+    }
+
     /// Ends the sending side only.
     package func closeOutput() async throws {
         try await channel.close(mode: .output).get()
@@ -183,10 +189,14 @@ package final class StreamClient: Sendable {
     }
 
     /// Reads a whole answer with a `Content-Length`.
-    package func answer() async throws -> (Head, body: String) {
+    package func answer() async throws -> (head: Head, body: String) {
         let head = try await head()
-        let length = Int(head.fields["content-length"] ?? "0") ?? 0
-        return (head, try await reader.bytes(length))
+        return (head, try await body(head))
+    }
+
+    /// Reads the body that goes with a head with a `Content-Length`.
+    package func body(_ head: Head) async throws -> String {
+        try await reader.bytes(Int(head.fields["content-length"] ?? "0") ?? 0)
     }
 
     /// Sends a request and reads its answer; that to HEAD has no body.
