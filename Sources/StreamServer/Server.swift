@@ -134,9 +134,6 @@ package final class Server: Sendable {
             .serverChannelInitializer { [logger] channel in
                 channel.eventLoop.makeCompletedFuture {
                     // Out of descriptors: stop accepting for a moment. The listener stays.
-                    try channel.pipeline.syncOperations.addHandler(
-                        AcceptBackoffHandler(backoffProvider: { _ in .milliseconds(500) })
-                    )
                     try channel.pipeline.syncOperations.addHandler(AcceptErrorHandler(logger: logger))
                 }
             }
