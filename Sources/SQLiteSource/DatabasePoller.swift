@@ -216,11 +216,12 @@ package actor DatabasePoller {
 
     /// The connection to the file that has the name now, and its `data_version`.
     private func current() throws -> (DatabaseConnection, version: Int64) {
-        if let connection, !mustReopen, let now = FileStat(path: path), now.identity == connection.identity {
+        let now = FileStat(path: path)
+        if let connection, !mustReopen, let now, now.identity == connection.identity {
             return try checked(connection, now)
         }
         for item in feeds { try? item.load() }
-        if connection != nil || mustReopen || identity != lastStat?.identity { openingDoubt = .unseen }
+        if connection != nil || mustReopen || now?.identity != lastStat?.identity { openingDoubt = .unseen }
         let opened = try reopen()
         mustReopen = false
         onSchedule(.watch)
