@@ -176,12 +176,13 @@ package final class Feed: Sendable {
             }
             state.status.polls[result, default: 0] += 1
             state.status.pollSeconds.record(duration)
-            if case .live = state.status.state {
+            let isCurrent = state.status.state == .live && (result == .rows || result == .quiet)
+            state.status.isCurrent = isCurrent
+            if isCurrent {
                 state.status.lastSuccess = .now
                 state.status.lastSuccessTimestamp = timestamp
                 state.status.knowsHead = true
             }
-            state.status.isCurrent = newState == .live && (result == .rows || result == .quiet)
             state.status.wasPolled = true
             defer { state.firstPollWaiters = [] }
             return (changed, state.firstPollWaiters)
