@@ -6,12 +6,10 @@ package import RowtailCore
 ///
 /// Source of the syntax: WHATWG HTML, section 9.2.5.
 package enum ControlFrame {
-    /// The first frame of a stream: how long to wait before reconnecting, who speaks, and a checkpoint, so that a client
-    /// that saw no event yet resumes exactly.
+    /// The first frame of a stream: how long to wait before reconnecting, who speaks, and a checkpoint.
     ///
-    /// - Parameters:
-    ///   - retry: In milliseconds.
-    ///   - start: The position that the stream starts from; `nil` when it isn't known yet.
+    /// With it, a client that saw no event yet resumes exactly. `retry` is in milliseconds; `start` is the position that
+    /// the stream starts from, `nil` when it isn't known yet.
     package static func first(feed: String, retry: Int, start: EventID?) -> String {
         "retry: \(retry)\n: rowtail feed \(feed)\n\(start.map { "id: \($0)\n" } ?? "")\n"
     }
@@ -51,7 +49,7 @@ package enum ControlFrame {
 
     /// The last frame of a stream that ends in order.
     ///
-    /// - Parameter id: Where the stream ended, rows passed over included; `nil` when it never knew.
+    /// The id is where the stream ended, rows passed over included; `nil` when it never knew.
     package static func end(_ reason: EndReason, id: EventID?) -> String {
         "event: rowtail.end\n\(id.map { "id: \($0)\n" } ?? "")data: {\"reason\":\"\(reason.rawValue)\"}\n\n"
     }

@@ -15,6 +15,6 @@ package protocol EventFraming: Sendable {
 
     /// Writes the event that stands in for a row whose event would be too large.
     ///
-    /// - Parameter bytes: How large it would have been at least.
+    /// `bytes` is how large it would have been at least.
     func oversize(_ id: EventID, bytes: Int, in writer: inout ByteWriter)
 }

@@ -157,30 +157,31 @@ package final class Feed: Sendable {
         }
     }
 
-    /// Records what came of a poll.
+    /// Records what came of a poll, and how the feed fares now; the timestamp is in seconds since 1970.
     ///
-    /// - Parameters:
-    ///   - state: How the feed fares now.
-    ///   - timestamp: The time in seconds since 1970.
     /// - Returns: Whether the state changed, so that the caller logs changes once.
     @discardableResult
     package func polled(
         _ result: PollResult,
-        state newState: FeedState,
+        state newState: FeedState? = nil,
         took duration: Duration,
         timestamp: Double
     ) -> Bool {
         let (changed, waiters) = state.withLock { state in
-            let changed = state.status.state != newState
-            state.status.state = newState
-            if let reason = newState.reason { state.status.lastError = reason }
+            var changed = false
+            if let newState, newState != state.status.state {
+                changed = true
+                state.status.state = newState
+                if let reason = newState.reason { state.status.lastError = reason }
+            }
             state.status.polls[result, default: 0] += 1
             state.status.pollSeconds.record(duration)
-            if newState == .live {
+            if case .live = state.status.state {
                 state.status.lastSuccess = .now
                 state.status.lastSuccessTimestamp = timestamp
                 state.status.knowsHead = true
             }
+            state.status.isCurrent = newState == .live && (result == .rows || result == .quiet)
             state.status.wasPolled = true
             defer { state.firstPollWaiters = [] }
             return (changed, state.firstPollWaiters)

@@ -16,6 +16,8 @@ package protocol FeedSource: Sendable {
     ///   - after: The page begins just after this position.
     ///   - through: The last position wanted; the page may end before.
     ///   - generation: The generation that the positions belong to.
+    ///   - eventLoop: Where the future is completed.
+    /// - Returns: A segment that begins at `after`.
     func page(
         after: Position,
         through: Position,
@@ -28,12 +30,13 @@ package protocol FeedSource: Sendable {
     /// - Parameters:
     ///   - count: How many rows, at least 1.
     ///   - head: The newest position that counts.
+    ///   - eventLoop: Where the future is completed.
+    /// - Returns: `earliest` when there are no more rows than that.
     func position(
         beforeNewest count: Int,
         through head: Position,
         on eventLoop: any EventLoop
-    )
-        -> EventLoopFuture<Position>
+    ) -> EventLoopFuture<Position>
 
     /// Looks for new rows now.
     ///

@@ -73,6 +73,9 @@ package struct FeedStatus: Sendable {
     /// Whether a poll ever succeeded or stored state was taken up, so that ``head`` means something.
     package var knowsHead = false
 
+    /// Whether the last poll succeeded, so that no row was there that ``head`` doesn't know of.
+    package var isCurrent = false
+
     /// Polls by what came of them.
     package var polls: [PollResult: UInt64] = [:]
 

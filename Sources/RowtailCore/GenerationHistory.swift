@@ -80,6 +80,7 @@ package struct GenerationHistory: Hashable, Sendable {
     /// - Parameters:
     ///   - id: The id of the last event that the client has.
     ///   - head: The newest position handed out in the current generation.
+    /// - Returns: Where, or why nowhere.
     package func continuation(of id: EventID, head: Position) -> Continuation {
         guard id.generation <= current else { return .lost(.generation) }
         let later = breaks.suffix(current - id.generation)

@@ -6,14 +6,20 @@ import RowtailCore
 ///
 /// Pure: it is given what was found and asks for the rows at anchors through a closure.
 struct Continuity {
-    /// What is known about the time since the last poll.
-    enum Evidence {
+    /// What is known about the time since the last poll, from the least to the most doubtful.
+    enum Evidence: Int, Comparable {
         /// The same file was watched all the time.
         case seen
-        /// The same, but something happened that could also be a rebuilt table or an overwritten file.
+        /// The same, but the file was written in a way that a checkpoint explains, and so does another file's content.
+        case touched
+        /// The same, but the database's schema changed, as it does when a table is rebuilt or a backup restored.
         case doubtful
         /// The daemon was down, the file is another or was written over, or the table's own schema text changed.
         case unseen
+
+        static func < (one: Evidence, other: Evidence) -> Bool {
+            one.rawValue < other.rawValue
+        }
     }
 
     /// What follows for the feed.
@@ -34,13 +40,12 @@ struct Continuity {
     /// - Parameters:
     ///   - head: The newest position now.
     ///   - evidence: What is known of the time since.
-    ///   - schemaChanged: Whether the database's schema changed since the last poll.
     ///   - isAutoincrement: Whether positions are never given out twice.
     ///   - columns: The hashed columns of the row at a position; `nil` when there is none.
+    /// - Returns: Whether the history goes on, and if not, from which base.
     func verdict(
         head: Position,
         evidence: Evidence,
-        schemaChanged: Bool,
         isAutoincrement: Bool,
         columns: (Position) throws -> [String: UInt64]?
     ) rethrows -> Verdict {
@@ -49,11 +54,16 @@ struct Continuity {
         if case .seen = evidence, !wentBack { return .same }
         let proof = try prove(upTo: head, columns)
         switch evidence {
-        case .seen where !schemaChanged:
+        case .seen:
             // What was remembered nearest to the head vouches for the rows up to it; others may have come in the place
             // of those that went, and then the base is where the two histories agree.
             return .broken(base: proof.newestPresentHolds ? head : proof.newestHolding ?? .earliest)
-        case .seen, .doubtful:
+        case .touched:
+            // Checkpoints are everyday, and rows that were all updated since they were remembered may be, too; another
+            // file is one where none of them is what it was.
+            if wentBack { return .broken(base: proof.newestHolding) }
+            return proof.someArePresent && proof.newestHolding == nil ? .broken(base: nil) : .same
+        case .doubtful:
             if wentBack { return .broken(base: proof.newestHolding) }
             return proof.someArePresent && !proof.newestPresentHolds ? .broken(base: proof.newestHolding) : .same
         case .unseen:

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Dispatch
 package import Logging
 package import NIOCore
 package import RowtailCore
 import Synchronization
 
-/// Watches one database file for all feeds on it: one connection, one serial queue, one poll at a time.
+/// Watches one database file for all feeds on it: one connection, one thread, one poll at a time.
+///
+/// The thread is an event loop's, which waits for its timers without waking another thread; SQLite's calls block it, so
+/// it has nothing else to do.
 ///
 /// A poll asks `PRAGMA data_version` first, which is all that a quiet one costs. Every tenth poll, and each one after the
 /// file was opened, reads the tables whatever it says. Rows go to the ``Feed``s after the read transaction ended.
@@ -14,12 +16,12 @@ package actor DatabasePoller {
     /// How often the tables are read although `data_version` says that nothing happened.
     private static let forcedEvery = 10
 
-    /// The queue that the actor runs on.
-    package nonisolated let executor: SerialQueueExecutor
+    /// The event loop that the actor runs on, and nothing else.
+    package nonisolated let eventLoop: any EventLoop
 
-    /// The queue that the actor runs on.
+    /// The event loop as an executor.
     package nonisolated var unownedExecutor: UnownedSerialExecutor {
-        executor.asUnownedSerialExecutor()
+        eventLoop.executor.asUnownedSerialExecutor()
     }
 
     /// The database file.
@@ -46,13 +48,19 @@ package actor DatabasePoller {
     private var writer = ByteWriter()
 
     /// A poller of a file that may not be there yet.
-    package init(path: String, state: StateDirectory?, logger: Logger) {
+    ///
+    /// - Parameters:
+    ///   - path: The database file.
+    ///   - state: Where records of the feeds are kept; `nil` for nowhere.
+    ///   - logger: Gets changes of state, once each.
+    ///   - eventLoop: What the poller runs on; reading blocks it.
+    package init(path: String, state: StateDirectory?, logger: Logger, on eventLoop: any EventLoop) {
         self.path = path
         self.state = state
         var logger = logger
         logger[metadataKey: "database"] = "\(path)"
         self.logger = logger
-        executor = SerialQueueExecutor(label: "rowtail.poller \(path)")
+        self.eventLoop = eventLoop
     }
 
     /// Polls a feed from now on.
@@ -81,7 +89,7 @@ package actor DatabasePoller {
             return waiters.count == 1
         }
         if isFirst {
-            executor.queue.async { self.assumeIsolated { $0.pollForWaiters() } }
+            self.eventLoop.execute { self.assumeIsolated { $0.pollForWaiters() } }
         }
         return promise.futureResult
     }
@@ -119,7 +127,7 @@ package actor DatabasePoller {
                 if readsAll || item.mustRead {
                     poll(item, connection, refreshingAnchors: refreshingAnchors, since: start)
                 } else {
-                    finish(item, .quiet, item.feed.status.state, since: start)
+                    finish(item, .quiet, nil, since: start)
                 }
             }
         } catch {
@@ -208,10 +216,12 @@ package actor DatabasePoller {
 
     /// The connection to the file that has the name now, and its `data_version`.
     private func current() throws -> (DatabaseConnection, version: Int64) {
-        let identity = FileStat(path: path)?.identity
-        if let connection, !mustReopen, identity == connection.identity { return try checked(connection) }
+        let now = FileStat(path: path)
+        if let connection, !mustReopen, let now, now.identity == connection.identity {
+            return try checked(connection, now)
+        }
         for item in feeds { try? item.load() }
-        if connection != nil || mustReopen || identity != lastStat?.identity { openingDoubt = .unseen }
+        if connection != nil || mustReopen || now?.identity != lastStat?.identity { openingDoubt = .unseen }
         let opened = try reopen()
         mustReopen = false
         onSchedule(.watch)
@@ -237,8 +247,10 @@ package actor DatabasePoller {
     }
 
     /// Reads `data_version`, and opens the file anew where it was written without that counting.
-    private func checked(_ connection: DatabaseConnection) throws -> (DatabaseConnection, version: Int64) {
-        let stat = FileStat(path: path)
+    private func checked(
+        _ connection: DatabaseConnection,
+        _ now: FileStat
+    ) throws -> (DatabaseConnection, version: Int64) {
         let version = try connection.dataVersion()
         guard version == lastDataVersion else {
             // Taken after the version: a commit in between shows in the next version. Taken before, it would look
@@ -246,10 +258,10 @@ package actor DatabasePoller {
             lastStat = FileStat(path: path)
             return (connection, version)
         }
-        guard stat?.size != lastStat?.size || stat?.modified != lastStat?.modified else { return (connection, version) }
+        guard now.size != lastStat?.size || now.modified != lastStat?.modified else { return (connection, version) }
         // Written over in place, or, in WAL mode, a checkpoint: pages in SQLite's cache may be of another file.
         let isCheckpoint = FileStat(path: "\(FileAccess.realPath(path))-wal") != nil
-        openingDoubt = isCheckpoint ? .doubtful : .unseen
+        openingDoubt = isCheckpoint ? .touched : .unseen
         let reopened = try reopen()
         return (reopened, try reopened.dataVersion())
     }
@@ -259,7 +271,7 @@ package actor DatabasePoller {
     private func finish(
         _ item: FeedPoll,
         _ result: PollResult,
-        _ state: FeedState,
+        _ state: FeedState?,
         since start: ContinuousClock.Instant
     ) {
         let took = ContinuousClock.now - start
@@ -272,6 +284,8 @@ package actor DatabasePoller {
             logger.notice("feed waits", metadata: ["feed": "\(item.feed.name)", "reason": "\(reason)"])
         case .broken(let reason):
             logger.error("feed is broken", metadata: ["feed": "\(item.feed.name)", "reason": "\(reason)"])
+        case nil:
+            break
         }
     }
 
@@ -284,7 +298,7 @@ package actor DatabasePoller {
                 finish(
                     item,
                     .busy,
-                    status.knowsHead && status.wasPolled ? status.state : .waiting(error.message),
+                    status.knowsHead && status.wasPolled ? nil : .waiting(error.message),
                     since: start
                 )
             }
@@ -352,7 +366,7 @@ package actor DatabasePoller {
         if feeds.contains(where: \.anchorsAreStale) { poll(refreshingAnchors: true) }
         for (index, item) in feeds.enumerated() where item.isDirty {
             item.saveLater { error in
-                self.executor.queue.async { self.assumeIsolated { $0.stored(index, error) } }
+                self.eventLoop.execute { self.assumeIsolated { $0.stored(index, error) } }
             }
         }
     }

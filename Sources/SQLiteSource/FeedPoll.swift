@@ -32,6 +32,7 @@ final class FeedPoll {
     private var isFirst = true
     private var isLoaded = false
     private var schemaText: String?
+    private var schemaVersion: Int64?
     private var ladder: [Anchor] = []
     private let store: StateDirectory?
     private var saved: FeedRecord?
@@ -62,8 +63,7 @@ final class FeedPoll {
 
     /// Notes that something may have happened unseen.
     func doubt(_ evidence: Continuity.Evidence) {
-        if case .unseen = self.evidence { return }
-        self.evidence = evidence
+        self.evidence = max(self.evidence, evidence)
     }
 
     /// Notes that the file or the table is not there: what comes after is all new.
@@ -77,26 +77,24 @@ final class FeedPoll {
 
     // MARK: - Inside a read transaction
 
-    /// Looks for news. Changes nothing that subscribers see.
+    /// Looks for news and changes nothing that subscribers see.
     func look(
         _ db: Database,
         refreshingAnchors: Bool,
         foundAt: ContinuousClock.Instant,
         writer: inout ByteWriter
     ) throws -> Outcome {
-        let schemaVersion = reader.schemaVersion
         try reader.prepare(db)
-        let schemaChanged = schemaVersion != nil && schemaVersion != reader.schemaVersion
         if let text = reader.schema?.text {
             if let schemaText, schemaText != text { doubt(.unseen) }
             schemaText = text
         }
-        if schemaChanged { doubt(.doubtful) }
+        if let schemaVersion, schemaVersion != reader.schemaVersion { doubt(.doubtful) }
+        schemaVersion = reader.schemaVersion
         let head = try reader.head()
         let verdict = try Continuity(watermark: record.watermark, anchors: record.anchors).verdict(
             head: head,
             evidence: evidence,
-            schemaChanged: schemaChanged || reader.schemaVersion == nil,
             isAutoincrement: reader.schema?.isAutoincrement ?? false,
             columns: { try reader.anchor(at: $0)?.columns }
         )

@@ -2,31 +2,38 @@
 
 import Dispatch
 import Glibc
+import Synchronization
 
-/// Tells at once when a database file is written, by watching its directory. A hint: the timer stays the guarantee.
+/// Tells at once when a database file is written, by watching its directory.
 ///
-/// A WAL commit touches only the `-wal` file, a commit in the rollback modes the main file. Reading raises other events
-/// (ATTRIB, CLOSE_WRITE), which must not wake the reader, or it would wake itself for ever.
+/// A hint: the timer stays the guarantee. A WAL commit touches only the `-wal` file, a commit in the rollback modes the
+/// main file. Reading raises other events (ATTRIB, CLOSE_WRITE), which must not wake the reader, or it would wake itself
+/// for ever.
 ///
-/// Source: inotify(7). Bound to the queue that it was made with.
-final class FileWatcher {
-    private let queue: DispatchQueue
-    private let onChange: () -> Void
-    private var source: (any DispatchSourceRead)?
-    private var names: Set<String> = []
+/// Source: inotify(7).
+final class FileWatcher: Sendable {
+    private struct State {
+        var source: (any DispatchSourceRead)?
+        var names: Set<String> = []
+    }
+
+    private let queue = DispatchQueue(label: "rowtail.watch")
+    private let onChange: @Sendable () -> Void
+    private let state = Mutex(State())
 
     /// A watcher of nothing.
     ///
-    /// - Parameters:
-    ///   - queue: Where `onChange` is called.
-    ///   - onChange: Called after one or more writes.
-    init(queue: DispatchQueue, onChange: @escaping () -> Void) {
-        self.queue = queue
+    /// - Parameter onChange: Called on a queue of the watcher's after one or more writes.
+    init(onChange: @escaping @Sendable () -> Void) {
         self.onChange = onChange
     }
 
+    deinit {
+        stop()
+    }
+
     /// Whether a directory is being watched.
-    var isWatching: Bool { source != nil }
+    var isWatching: Bool { state.withLock { $0.source != nil } }
 
     /// Watches the files of a database.
     ///
@@ -42,22 +49,27 @@ final class FileWatcher {
             close(descriptor)
             return false
         }
-        names = [name, "\(name)-wal"]
-        let source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: queue)
-        source.setEventHandler { [weak self] in self?.drain(descriptor) }
-        source.setCancelHandler { close(descriptor) }
-        source.resume()
-        self.source = source
+        state.withLock { state in
+            let source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: queue)
+            source.setEventHandler { [weak self] in self?.drain(descriptor) }
+            source.setCancelHandler { close(descriptor) }
+            source.resume()
+            state.names = [name, "\(name)-wal"]
+            state.source = source
+        }
         return true
     }
 
     /// Stops watching.
     func stop() {
-        source?.cancel()
-        source = nil
+        state.withLock { state in
+            state.source?.cancel()
+            state.source = nil
+        }
     }
 
     private func drain(_ descriptor: CInt) {
+        let names = state.withLock { $0.names }
         var concerns = false
         var isGone = false
         withUnsafeTemporaryAllocation(byteCount: 16 << 10, alignment: 8) { buffer in

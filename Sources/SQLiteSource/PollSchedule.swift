@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Dispatch
 package import Logging
+import NIOCore
 import RowtailCore
 
 /// When a file is polled: at every interval, when it is written, and again after a lock.
@@ -22,30 +22,28 @@ package actor PollSchedule {
         case upkeep
     }
 
-    private static let followUps: [DispatchTimeInterval] = [.milliseconds(1), .milliseconds(4), .milliseconds(16)]
+    private static let followUps: [TimeAmount] = [.milliseconds(1), .milliseconds(4), .milliseconds(16)]
 
-    /// The poller's queue, which this runs on as well.
+    /// The poller's event loop, which this runs on as well.
     package nonisolated var unownedExecutor: UnownedSerialExecutor {
-        poller.executor.asUnownedSerialExecutor()
+        poller.unownedExecutor
     }
 
     private nonisolated let poller: DatabasePoller
     private let interval: Duration
     private let wakesOnWrite: Bool
     private let logger: Logger
-    private var timer: (any DispatchSourceTimer)?
+    private var ticker: Ticker?
     private var watcher: FileWatcher?
     private var isWatchFailureLogged = false
     private var burst: Int?
     private var wasWokenAgain = false
-    private var retryDelay: Int?
+    private var retryDelay: Int64?
     private var isRetryDue = false
     private var isUpkeepDue = false
     private var isStopped = false
 
-    /// A schedule for a poller.
-    ///
-    /// - Parameter interval: 10 ms to 1 h.
+    /// A schedule for a poller, with an interval of 10 ms to 1 h.
     package init(_ poller: DatabasePoller, interval: Duration, wakesOnWrite: Bool, logger: Logger) {
         self.poller = poller
         self.interval = interval
@@ -58,39 +56,30 @@ package actor PollSchedule {
         { [weak self] in self?.assumeIsolated { body($0) } }
     }
 
-    private func after(_ delay: DispatchTimeInterval, _ body: @escaping @Sendable (isolated PollSchedule) -> Void) {
-        poller.executor.queue.asyncAfter(deadline: .now() + delay, execute: enter(body))
+    private func after(_ delay: TimeAmount, _ body: @escaping @Sendable (isolated PollSchedule) -> Void) {
+        poller.eventLoop.scheduleTask(in: delay, enter(body))
     }
 
     /// Polls once and goes on until ``stop()``.
     package func start() {
         if wakesOnWrite {
-            watcher = FileWatcher(queue: poller.executor.queue, onChange: enter { $0.wake() })
+            let wake = enter { $0.wake() }
+            watcher = FileWatcher { [eventLoop = poller.eventLoop] in eventLoop.execute(wake) }
         }
         poller.assumeIsolated { poller in
             poller.report { [weak self] request in
                 self?.assumeIsolated { $0.take(request) }
             }
         }
-        let timer = DispatchSource.makeTimerSource(queue: poller.executor.queue)
-        let (seconds, attoseconds) = interval.components
-        let nanoseconds = Int(seconds) * 1_000_000_000 + Int(attoseconds / 1_000_000_000)
-        timer.schedule(
-            deadline: .now() + .nanoseconds(nanoseconds),
-            repeating: .nanoseconds(nanoseconds),
-            leeway: .nanoseconds(min(nanoseconds / 20, 1_000_000))
-        )
-        timer.setEventHandler(handler: enter { $0.tick() })
-        timer.resume()
-        self.timer = timer
         poll()
+        ticker = Ticker(onTick: enter { $0.tick() })
+        scheduleTick()
     }
 
     /// Stops polling, stores what changed and closes the database.
     package func stop() {
         isStopped = true
-        timer?.cancel()
-        timer = nil
+        ticker = nil
         watcher?.stop()
         watcher = nil
         poller.assumeIsolated { $0.close() }
@@ -104,6 +93,14 @@ package actor PollSchedule {
     private func tick() {
         if let watcher, !watcher.isWatching { watch() }
         poll()
+        scheduleTick()
+    }
+
+    /// An interval after the last tick's poll: polls can't overlap, and no tick is made up for.
+    private func scheduleTick() {
+        guard let ticker, !isStopped else { return }
+        // A callback instead of a task: thousands of ticks a minute make no promise that nobody waits for.
+        _ = try? poller.eventLoop.scheduleCallback(in: TimeAmount(interval), handler: ticker)
     }
 
     private func watch() {
@@ -151,7 +148,7 @@ package actor PollSchedule {
             let delay = min((retryDelay ?? 2) * 2, 1000)
             retryDelay = delay
             // At random, so that two readers don't meet the same writer again and again.
-            after(.milliseconds(Int.random(in: delay / 2...delay))) { schedule in
+            after(.milliseconds(Int64.random(in: delay / 2...delay))) { schedule in
                 schedule.isRetryDue = false
                 schedule.poll()
             }
@@ -164,5 +161,18 @@ package actor PollSchedule {
                 schedule.poller.assumeIsolated { $0.upkeep() }
             }
         }
+    }
+}
+
+/// Calls back at a tick.
+private final class Ticker: NIOScheduledCallbackHandler, Sendable {
+    private let onTick: @Sendable () -> Void
+
+    init(onTick: @escaping @Sendable () -> Void) {
+        self.onTick = onTick
+    }
+
+    func handleScheduledCallback(eventLoop: some EventLoop) {
+        onTick()
     }
 }

@@ -13,6 +13,7 @@ final class TableReader {
     private let path: String
     private let framing: any EventFraming
     private var compiled: Compiled?
+    private var versionQuery: PreparedQuery?
 
     private struct Compiled {
         let schemaVersion: Int64
@@ -44,13 +45,20 @@ final class TableReader {
     /// Forgets the queries of a connection that is about to be closed.
     func reset() {
         compiled = nil
+        versionQuery = nil
     }
 
     /// Makes sure that the queries fit the schema of this read transaction.
     ///
     /// - Throws: ``SourceError`` when the table can't be followed.
     func prepare(_ db: Database) throws {
-        let version = try Int64.fetchOne(db, sql: "PRAGMA main.schema_version") ?? 0
+        let query = try versionQuery ?? PreparedQuery(db, "PRAGMA main.schema_version")
+        versionQuery = query
+        var version: Int64 = 0
+        try query.run { statement in
+            version = sqlite3_column_int64(statement, 0)
+            return false
+        }
         guard compiled?.schemaVersion != version else { return }
         compiled = nil
         let schema = try TableInspector(watched: watched, path: path).inspect(db)
@@ -141,9 +149,8 @@ final class TableReader {
 
     /// Reads and encodes the page after a position.
     ///
-    /// It ends after `page_rows` rows looked at or `page_bytes` bytes, or, where the table has no more, at `through`.
-    ///
-    /// - Parameter writer: Where the events are encoded before they are copied out.
+    /// It ends after `page_rows` rows looked at or `page_bytes` bytes, or, where the table has no more, at `through`. The
+    /// events are encoded in `writer` before they are copied out.
     func page(
         after: Position,
         through: Position,

@@ -16,9 +16,7 @@ package struct CORSPolicy: Sendable, Hashable {
         self.allowsCredentials = allowsCredentials
     }
 
-    /// The fields that an answer gets.
-    ///
-    /// - Parameter isPreflight: Whether the answer is to an OPTIONS request that asks what may be sent.
+    /// The fields that an answer gets; a preflight is an OPTIONS request that asks what may be sent.
     func fields(for request: HTTPRequest, isPreflight: Bool = false) -> HTTPFields {
         guard !allowedOrigins.isEmpty else { return [:] }
         var fields: HTTPFields = [:]

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import NIOCore
 import NIOHTTP1
 
@@ -46,7 +47,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private var context: ChannelHandlerContext?
     private var requestHandler: RequestHandler?
     private var codec: [any RemovableChannelHandler] = []
-    private var pipelineHasGaps = false
+    /// Whether the request that is being answered is the last of this connection.
+    private var servesNoMore = false
 
     init(options: ServerOptions, router: Router, fanOut: FanOut) {
         self.options = options
@@ -90,18 +92,29 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        var bytes = unwrapInboundIn(data)
+        let bytes = unwrapInboundIn(data)
         switch phase {
         case .lingering:
             return
-        case .streaming where received.readableBytes + bytes.readableBytes > options.limits.requestHead:
-            // More than a request ahead: it will not be answered, and the connection not be used again.
-            pipelineHasGaps = true
+        case .streaming where servesNoMore || received.readableBytes + bytes.readableBytes > options.limits.requestHead:
+            // A body, or more than a request ahead: it will not be looked at, and the connection not be used again.
+            servesNoMore = true
+            received = ByteBuffer()
             return
         default:
-            received.writeBuffer(&bytes)
+            keep(bytes)
         }
         advance()
+    }
+
+    /// Keeps what came in, and no memory for what was used up before.
+    private func keep(_ bytes: ByteBuffer) {
+        guard received.readableBytes > 0 else {
+            received = bytes
+            return
+        }
+        received.discardReadBytes()
+        received.writeImmutableBuffer(bytes)
     }
 
     func read(context: ChannelHandlerContext) {
@@ -120,10 +133,13 @@ final class ConnectionHandler: ChannelDuplexHandler {
         }
         inputIsClosed = true
         switch phase {
-        case .reading, .lingering:
-            context.close(promise: nil)
+        case .reading:
+            // Requests that came before the end are still answered.
+            advance()
         case .answering:
             break
+        case .lingering:
+            context.close(promise: nil)
         case .streaming(let subscriber, let group):
             // A closed peer answers with a reset, which shows at once; a half-closed one goes on.
             group.beat(subscriber)
@@ -166,7 +182,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         skipEmptyLines()
         guard let length = headLength() else {
             if received.readableBytes > options.limits.requestHead {
-                requestHandler?.refuseHead()
+                refuseHead()
             } else if inputIsClosed {
                 // The rest of the head will never come.
                 context.close(promise: nil)
@@ -174,10 +190,11 @@ final class ConnectionHandler: ChannelDuplexHandler {
             return
         }
         guard length <= options.limits.requestHead else {
-            requestHandler?.refuseHead()
+            refuseHead()
             return
         }
         guard let head = received.readSlice(length: length) else { return }
+        if received.readableBytes == 0 { received = ByteBuffer() }
         deadline?.cancel()
         phase = .answering
         context.fireChannelRead(wrapInboundOut(head))
@@ -186,23 +203,29 @@ final class ConnectionHandler: ChannelDuplexHandler {
         requestHandler?.requireHead()
     }
 
+    private func refuseHead() {
+        phase = .answering
+        received = ByteBuffer()
+        requestHandler?.refuseHead()
+    }
+
     /// An empty line or more before a request is passed over (RFC 9112, section 2.2).
     private func skipEmptyLines() {
-        while let byte = received.getInteger(at: received.readerIndex, as: UInt8.self),
-            byte == UInt8(ascii: "\r") || byte == UInt8(ascii: "\n")
-        {
-            received.moveReaderIndex(forwardBy: 1)
-        }
+        let bytes = received.readableBytesView
+        let start = bytes.firstIndex { $0 != UInt8(ascii: "\r") && $0 != UInt8(ascii: "\n") } ?? bytes.endIndex
+        received.moveReaderIndex(to: start)
     }
 
     /// The length of the head at the front: up to and including its empty line.
     private func headLength() -> Int? {
         received.withUnsafeReadableBytes { bytes in
+            guard let base = bytes.baseAddress else { return nil }
             var lineStart = 0
-            while let feed = bytes[lineStart...].firstIndex(of: UInt8(ascii: "\n")) {
-                let length = feed - lineStart
-                if length == 0 || (length == 1 && bytes[lineStart] == UInt8(ascii: "\r")) { return feed + 1 }
-                lineStart = feed + 1
+            while let feed = memchr(base + lineStart, CInt(UInt8(ascii: "\n")), bytes.count - lineStart) {
+                let end = UnsafeRawPointer(feed) - base
+                let length = end - lineStart
+                if length == 0 || (length == 1 && bytes[lineStart] == UInt8(ascii: "\r")) { return end + 1 }
+                lineStart = end + 1
             }
             return nil
         }
@@ -213,7 +236,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// - Parameter staysOpen: Whether another request may follow on this connection.
     func answered(staysOpen: Bool) {
         guard let context else { return }
-        guard staysOpen, !inputIsClosed || received.readableBytes > 0 else {
+        guard staysOpen else {
             linger(context)
             return
         }
@@ -247,8 +270,14 @@ final class ConnectionHandler: ChannelDuplexHandler {
     // MARK: - Streams
 
     /// Turns the connection into a stream: the codec goes, once what it wrote is on its way.
-    func becomeStream(_ subscriber: Subscriber, of group: FeedGroup) {
+    ///
+    /// `staysOpen` is whether another request may follow on this connection when the stream ends.
+    func becomeStream(_ subscriber: Subscriber, of group: FeedGroup, staysOpen: Bool) {
         guard let context else { return }
+        if !staysOpen {
+            servesNoMore = true
+            received = ByteBuffer()
+        }
         phase = .streaming(subscriber, group)
         requestHandler = nil
         for handler in codec {
@@ -277,7 +306,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         write(context.channel.allocator.buffer(string: frame)).whenComplete { _ in
             let (handler, context) = bound.value
             guard context.channel.isActive else { return }
-            guard staysOpen, !handler.pipelineHasGaps, (try? handler.installCodec(context)) != nil else {
+            guard staysOpen, !handler.servesNoMore, (try? handler.installCodec(context)) != nil else {
                 handler.linger(context)
                 return
             }

@@ -11,7 +11,7 @@ import RowtailCore
 final class FeedGroup {
     /// How many bytes one system call is given at most.
     private static let batchBytes = 256 << 10
-    /// How long to wait before a page that could not be read is asked for again.
+    /// How long to wait, in milliseconds, before what could not be read is asked for again.
     private static let retryDelay: ClosedRange<Int64> = 50...250
 
     let feed: Feed
@@ -70,6 +70,8 @@ final class FeedGroup {
         subscriber.index = subscribers.count
         subscribers.append(subscriber)
         feed.countSubscriber(1)
+        // Told where it stands and ended in order, it comes back; a browser would not after any other status than 200.
+        if fanOut.isDraining { subscriber.ending = .drain }
         var text = subscriber.isChunked ? ChunkFraming.chunk(frame) : frame
         fanOut.metrics.bytesSent += UInt64(text.utf8.count)
         text.withUTF8 { hold(UnsafeRawBufferPointer($0), for: subscriber) }
@@ -83,26 +85,45 @@ final class FeedGroup {
         subscribers[subscriber.index].index = subscriber.index
         subscribers.removeLast()
         feed.countSubscriber(-1)
+        subscriber.ticket.release()
         fanOut.metrics.closed[reason, default: 0] += 1
     }
 
-    /// Has streams that waited for the feed's head start there.
+    /// Has streams start that waited until someone could tell where.
     private func settle() {
         for subscriber in subscribers where subscriber.state == nil {
-            let bound = NIOLoopBound((self, subscriber), eventLoop: eventLoop)
-            StreamStart(feed: feed, group: self).resolve(subscriber.query, subscriber.policy).whenSuccess { start in
-                let (group, subscriber) = bound.value
-                guard subscriber.state == nil, !subscriber.isClosed else { return }
-                subscriber.state = start.state
-                if let reset = start.reset {
-                    group.tell(reset, to: subscriber)
-                    subscriber.state?.wasReset(reset, in: group.view)
-                } else {
-                    group.write(ControlFrame.checkpoint(start.state.id), to: subscriber)
-                }
-                group.pump(subscriber)
+            settle(subscriber)
+        }
+    }
+
+    private func settle(_ subscriber: Subscriber) {
+        guard subscriber.state == nil, !subscriber.isClosed else { return }
+        let bound = NIOLoopBound((self, subscriber), eventLoop: eventLoop)
+        StreamStart(feed: feed, group: self).resolve(subscriber.query, subscriber.policy).whenComplete { result in
+            let (group, subscriber) = bound.value
+            switch result {
+            case .success(let start?): group.begin(subscriber, start)
+            case .success(nil): break
+            case .failure: group.later { bound.value.0.settle(bound.value.1) }
             }
         }
+    }
+
+    private func begin(_ subscriber: Subscriber, _ start: StreamStart.Resolution) {
+        guard subscriber.state == nil, !subscriber.isClosed else { return }
+        subscriber.state = start.state
+        if let reset = start.reset {
+            tell(reset, to: subscriber)
+            subscriber.state?.wasReset(reset, in: view)
+        } else {
+            write(ControlFrame.checkpoint(start.state.id), to: subscriber)
+        }
+        pump(subscriber)
+    }
+
+    /// Tries again what could not be read; the poller says what is wrong with the file.
+    private func later(_ body: @escaping @Sendable () -> Void) {
+        eventLoop.scheduleTask(in: .milliseconds(.random(in: Self.retryDelay)), body)
     }
 
     private func tell(_ reset: Reset, to subscriber: Subscriber) {
@@ -119,6 +140,10 @@ final class FeedGroup {
 
     /// Sends a subscriber what there is for it, as long as its connection takes it.
     func pump(_ subscriber: Subscriber) {
+        // What it calls may call back, such as a source that answers at once: the round under way sees to it.
+        guard !subscriber.isPumping else { return }
+        subscriber.isPumping = true
+        defer { subscriber.isPumping = false }
         while !subscriber.isBlocked, !subscriber.isClosed {
             if let reason = subscriber.ending {
                 end(subscriber, reason)
@@ -128,7 +153,7 @@ final class FeedGroup {
             var bytes = 0
             batch.removeAll(keepingCapacity: true)
             var step = ahead.next(in: view)
-            // A generation that it entered is entered for good, or what is recorded next would belong to the old one.
+            // Takes over a generation in which the stream goes on exactly, before anything of it is recorded.
             subscriber.state = ahead
             while case .send(let slice) = step, batch.count < SocketWriter.pieceLimit, bytes < Self.batchBytes {
                 if slice.events.isEmpty, batch.isEmpty {
@@ -152,7 +177,6 @@ final class FeedGroup {
             case .read(let after, let through):
                 subscriber.state?.requestedPage()
                 request(after: after, through: through, for: subscriber)
-                return
             case .reset(let reset):
                 tell(reset, to: subscriber)
                 subscriber.state?.wasReset(reset, in: view)
@@ -259,14 +283,12 @@ final class FeedGroup {
             let (group, subscriber) = bound.value
             guard !subscriber.isClosed else { return }
             switch result {
-            case .success(let segment):
+            case .success(let segment) where segment.generation == generation && segment.through > segment.after:
                 group.fanOut.updateNow()
                 subscriber.state?.received(segment)
                 group.pump(subscriber)
-            case .failure:
-                // The poller says what is wrong with the file; here it is only asked again.
-                let delay = TimeAmount.milliseconds(Int64.random(in: Self.retryDelay))
-                group.eventLoop.scheduleTask(in: delay) {
+            case .success, .failure:
+                group.later {
                     let (group, subscriber) = bound.value
                     subscriber.state?.received(nil)
                     group.pump(subscriber)
@@ -281,6 +303,7 @@ final class FeedGroup {
     func tick(_ options: ServerOptions) {
         let now = fanOut.now
         let heartbeat = TimeAmount(options.heartbeatInterval)
+        if subscribers.contains(where: { $0.state == nil }), feed.status.isCurrent { settle() }
         for index in subscribers.indices.reversed() where index < subscribers.count {
             let subscriber = subscribers[index]
             if let endsAt = subscriber.endsAt, now >= endsAt, subscriber.ending == nil {
@@ -326,7 +349,7 @@ final class FeedGroup {
         remove(subscriber, StreamMetrics.Closed(reason))
         fanOut.metrics.bytesSent += UInt64(frame.utf8.count)
         // No further request is answered on a connection whose server goes away.
-        subscriber.connection.endStream(with: frame, staysOpen: subscriber.isChunked && reason != .drain)
+        subscriber.connection.endStream(with: frame, staysOpen: reason != .drain)
     }
 
     /// Ends every stream, each as soon as its connection takes the bytes.

@@ -23,6 +23,8 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     private let router: Router
     private let fanOut: FanOut
     private var exchange: Exchange?
+    /// Whether the head last let through was taken in, which may have been answered since.
+    private var tookHead = false
     private var context: ChannelHandlerContext?
     private var isClosed = false
 
@@ -47,11 +49,15 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         // The body, if there is one, and the end are of no interest: the head decides.
         guard case .head(let head) = unwrapInboundIn(data), exchange == nil else { return }
-        let carriesBody = head.headers.contains(name: "transfer-encoding") || head.headers["content-length"] != []
+        tookHead = true
+        // What follows such a head is not looked at: a body, or what the parser takes for another protocol.
+        let isLast =
+            ["transfer-encoding", "content-length", "upgrade"].contains { head.headers.contains(name: $0) }
+            || head.method == .CONNECT
         exchange = Exchange(
             isHead: head.method == .HEAD,
             version: head.version,
-            staysOpen: head.isKeepAlive && head.version == .http1_1 && !carriesBody && !fanOut.isDraining
+            staysOpen: head.isKeepAlive && head.version == .http1_1 && !isLast && !fanOut.isDraining
         )
         do {
             guard head.version == .http1_1 || head.version == .http1_0 else {
@@ -83,13 +89,15 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         refuse(RequestError(.headTooLarge, "the request's head is too large; send less, or raise limits.request_head"))
     }
 
-    /// Answers a head of which the parser made nothing.
+    /// Answers a head of which the parser made nothing, neither a request nor an error.
     func requireHead() {
-        guard exchange == nil, context != nil else { return }
+        defer { tookHead = false }
+        guard !tookHead, context != nil else { return }
         refuse(RequestError(.badRequest, "the request's head is incomplete"))
     }
 
     private func refuse(_ error: RequestError) {
+        tookHead = true
         // What follows such a head can't be told apart from it.
         exchange = Exchange(isHead: false, version: .http1_1, staysOpen: false)
         answer(error.answer)
@@ -169,19 +177,20 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         }
     }
 
+    @discardableResult
     private func write(
         _ status: HTTPResponse.Status,
         _ fields: HTTPFields,
         _ exchange: Exchange,
         _ context: ChannelHandlerContext
-    ) {
+    ) -> EventLoopFuture<Void> {
         let version = exchange.version == .http1_0 ? HTTPVersion.http1_0 : .http1_1
         let head = HTTPResponseHead(
             version: version,
             status: HTTPResponseStatus(statusCode: status.code, reasonPhrase: status.reasonPhrase),
             headers: HTTPHeaders(fields)
         )
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        return context.write(wrapOutboundOut(.head(head)))
     }
 
     /// The fields of every stream; proxies that would hold events back or keep them are told not to.
@@ -191,7 +200,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             .cacheControl: "no-cache, no-transform",
             .accelBuffering: "no",
         ]
-        if exchange.version == .http1_1 { fields[.connection] = "keep-alive" }
+        if exchange.version == .http1_1 { fields[.connection] = exchange.staysOpen ? "keep-alive" : "close" }
         fields.append(contentsOf: router.options.cors.fields(for: request))
         return fields
     }
@@ -199,9 +208,8 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     // MARK: - Streams
 
     private func stream(_ ticket: StreamOpening.Ticket, _ request: HTTPRequest, _ group: FeedGroup) {
-        guard let exchange, let context, !isClosed, !fanOut.isDraining else {
+        guard let exchange, let context, !isClosed else {
             ticket.release()
-            if fanOut.isDraining { answer(RequestError(.unavailable, "the daemon is shutting down; try again").answer) }
             return
         }
         var fields = streamFields(request, exchange)
@@ -209,10 +217,10 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             ticket.release()
             self.exchange = nil
             fields[.connection] = "close"
-            write(.ok, fields, exchange, context)
             // No end: to the encoder it would be that of a chunked body, which the answer to HEAD hasn't.
+            let bound = NIOLoopBound(connection, eventLoop: context.eventLoop)
+            write(.ok, fields, exchange, context).whenComplete { _ in bound.value.answered(staysOpen: false) }
             context.flush()
-            connection.answered(staysOpen: false)
             return
         }
         guard
@@ -234,8 +242,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             isChunked: exchange.version == .http1_1
         )
         fanOut.metrics.streams[.opened, default: 0] += 1
-        context.channel.closeFuture.whenComplete { _ in ticket.release() }
-        connection.becomeStream(subscriber, of: group)
+        connection.becomeStream(subscriber, of: group, staysOpen: exchange.staysOpen)
         group.add(subscriber, firstFrame: ticket.firstFrame)
     }
 }

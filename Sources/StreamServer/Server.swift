@@ -28,7 +28,7 @@ package final class Server: Sendable {
 
     /// Makes a server that already follows the feeds, so that they may be polled from now on.
     ///
-    /// - Parameter replayPages: How many pages were read for subscribers behind the tail, for the metric.
+    /// `replayPages` tells how many pages were read for subscribers behind the tail, for the metric.
     package init(
         options: ServerOptions,
         feeds: [Feed],
@@ -134,9 +134,6 @@ package final class Server: Sendable {
             .serverChannelInitializer { [logger] channel in
                 channel.eventLoop.makeCompletedFuture {
                     // Out of descriptors: stop accepting for a moment. The listener stays.
-                    try channel.pipeline.syncOperations.addHandler(
-                        AcceptBackoffHandler(backoffProvider: { _ in .milliseconds(500) })
-                    )
                     try channel.pipeline.syncOperations.addHandler(AcceptErrorHandler(logger: logger))
                 }
             }

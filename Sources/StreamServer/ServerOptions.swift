@@ -24,7 +24,9 @@ package struct ServerOptions: Sendable {
         /// Streams in all; `nil` for no limit.
         package var streams: Int? = 10_000
 
-        /// Streams of one address; `nil` for no limit. Unix sockets have no address.
+        /// Streams of one address; `nil` for no limit.
+        ///
+        /// Unix sockets have no address.
         package var streamsPerAddress: Int?
 
         /// The size of a request's head in bytes.

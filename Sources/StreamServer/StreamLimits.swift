@@ -2,8 +2,10 @@
 
 import Synchronization
 
-/// Counts streams against the limits, over all event loops. At a limit a request is refused; no stream is evicted for
-/// another, or the evicted client would come back and evict the next.
+/// Counts streams against the limits, over all event loops.
+///
+/// At a limit a request is refused; no stream is evicted for another, or the evicted client would come back and evict
+/// the next.
 final class StreamLimits: Sendable {
     /// What a request for a stream is told.
     enum Admission {

@@ -55,6 +55,7 @@ struct StreamOpening {
             isChunked: Bool
         ) -> Subscriber {
             let subscriber = Subscriber(
+                ticket: self,
                 connection: connection,
                 channel: channel,
                 descriptor: descriptor,
@@ -122,7 +123,8 @@ struct StreamOpening {
         }
         let bound = NIOLoopBound(self, eventLoop: group.eventLoop)
         return StreamStart(feed: feed, group: group).resolve(query, policy).flatMapThrowing { start in
-            try bound.value.outcome(query, policy, start)
+            guard let start else { return .stream(bound.value.ticket(query, policy, nil)) }
+            return try bound.value.outcome(query, policy, start)
         }
     }
 

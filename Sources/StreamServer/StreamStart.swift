@@ -28,7 +28,9 @@ struct StreamStart {
     ///
     /// Where "newest" matters, the file is polled first: the head of the moment of the request counts, not that of the
     /// last tick. An id past the known head is looked up as well, as another daemon on the same file may be ahead.
-    func resolve(_ query: StreamQuery, _ policy: ResetPolicy) -> EventLoopFuture<Resolution> {
+    ///
+    /// - Returns: `nil` while nobody can tell: the table can't be read, and the id may be of a row that is in it.
+    func resolve(_ query: StreamQuery, _ policy: ResetPolicy) -> EventLoopFuture<Resolution?> {
         let eventLoop = group.eventLoop
         let start = start(query)
         let needsHead =
@@ -56,12 +58,20 @@ struct StreamStart {
         }
     }
 
+    /// Whether a poll found no row where an id points.
+    ///
+    /// After a crash the stored head may be behind the table's, and the first polls may meet a lock.
+    private func knowsAhead(of id: EventID) -> Bool {
+        let status = feed.status
+        return status.isCurrent && id.position > status.head
+    }
+
     private func resolution(
         _ start: StartPoint,
         at position: Position?,
         _ query: StreamQuery,
         _ policy: ResetPolicy
-    ) -> Resolution {
+    ) -> Resolution? {
         let view = group.view
         let current = view.history.current
         var reset: Reset?
@@ -73,6 +83,8 @@ struct StreamStart {
             case .rewound(let base):
                 begin = EventID(base, generation: current)
                 reset = Reset(reason: .rewound, requested: id, resumedFrom: begin)
+            case .lost(.ahead) where !knowsAhead(of: id):
+                return nil
             case .lost(let reason):
                 begin = EventID(policy == .latest ? view.head : .earliest, generation: current)
                 reset = Reset(reason: reason, requested: id, resumedFrom: begin)

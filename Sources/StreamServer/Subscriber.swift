@@ -11,6 +11,8 @@ import RowtailCore
 final class Subscriber {
     let channel: any Channel
     let connection: ConnectionHandler
+    /// The stream's place, given back when it ends.
+    let ticket: StreamOpening.Ticket
     /// The socket, looked up once per connection.
     let descriptor: CInt
     /// Whether the body is in chunks, as HTTP/1.1 clients get it.
@@ -33,11 +35,14 @@ final class Subscriber {
     /// Why the stream is to end as soon as the connection takes bytes.
     var ending: EndReason?
     var isClosed = false
+    /// Whether the pump is at work on it.
+    var isPumping = false
 
     /// Whether bytes sent now would overtake others.
     var isBlocked: Bool { heldWrites > 0 }
 
     init(
+        ticket: StreamOpening.Ticket,
         connection: ConnectionHandler,
         channel: any Channel,
         descriptor: CInt,
@@ -47,6 +52,7 @@ final class Subscriber {
         endsAt: NIODeadline?,
         now: NIODeadline
     ) {
+        self.ticket = ticket
         self.connection = connection
         self.channel = channel
         self.descriptor = descriptor

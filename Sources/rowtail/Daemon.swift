@@ -28,7 +28,9 @@ struct Daemon {
         ProcessLimits.ignoreBrokenPipes()
         let state = try settings.stateDirectory.map { try StateDirectory(path: $0) }
         let pool = ReplayPool(limit: settings.limits.replays)
-        let (feeds, pollers) = await makeFeeds(state, pool)
+        // A thread each: reading one file must not hold up another.
+        let pollGroup = MultiThreadedEventLoopGroup(numberOfThreads: Set(settings.feeds.map(\.database)).count)
+        let (feeds, pollers) = await makeFeeds(state, pool, pollGroup)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         let server = try await Server(
             options: ServerOptions(settings, version: Version.current),
@@ -50,14 +52,20 @@ struct Daemon {
         ).run()
         logger.info("ended")
         try await group.shutdownGracefully()
+        try await pollGroup.shutdownGracefully()
     }
 
-    private func makeFeeds(_ state: StateDirectory?, _ pool: ReplayPool) async -> ([Feed], [DatabasePoller]) {
+    private func makeFeeds(
+        _ state: StateDirectory?,
+        _ pool: ReplayPool,
+        _ group: MultiThreadedEventLoopGroup
+    ) async -> ([Feed], [DatabasePoller]) {
         var pollers: [String: DatabasePoller] = [:]
         var feeds: [Feed] = []
         for item in settings.feeds {
             let poller =
-                pollers[item.database] ?? DatabasePoller(path: item.database, state: state, logger: logger)
+                pollers[item.database]
+                ?? DatabasePoller(path: item.database, state: state, logger: logger, on: group.next())
             let framing = FrameEncoder(feed: item.name, event: item.event)
             let watched = WatchedTable(item, settings)
             let source = SQLiteFeedSource(watched, framing: framing, poller: poller, pool: pool)

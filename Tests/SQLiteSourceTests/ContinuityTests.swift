@@ -14,7 +14,6 @@ import Testing
         var anchors: [Int64] = [10, 9, 8, 6, 1]
         var head: Int64?
         var evidence: Continuity.Evidence
-        var schemaChanged = false
         var isAutoincrement = false
         /// Rows that are there with other content than was remembered.
         var changed: Set<Int64> = []
@@ -28,7 +27,6 @@ import Testing
             head: Int64?,
             changed: Set<Int64> = [],
             gone: Set<Int64> = [],
-            schemaChanged: Bool = false,
             isAutoincrement: Bool = false,
             _ verdict: Continuity.Verdict
         ) {
@@ -37,7 +35,6 @@ import Testing
             self.head = head
             self.changed = changed
             self.gone = gone
-            self.schemaChanged = schemaChanged
             self.isAutoincrement = isAutoincrement
             self.verdict = verdict
         }
@@ -49,7 +46,6 @@ import Testing
             return Continuity(watermark: watermark, anchors: remembered).verdict(
                 head: head.map(Position.integer) ?? .earliest,
                 evidence: evidence,
-                schemaChanged: schemaChanged,
                 isAutoincrement: isAutoincrement
             ) { position in
                 guard case .integer(let value) = position, !gone.contains(value), value <= head ?? .min else {
@@ -80,9 +76,12 @@ import Testing
         Case("all rows deleted", .seen, head: nil, .broken(base: .earliest)),
         Case("all rows deleted, ids restarted", .seen, head: 9, changed: all, .broken(base: .earliest)),
         Case("all rows deleted, ids below all others", .seen, head: 0, .broken(base: .earliest)),
-        Case("a column added meanwhile", .seen, head: 12, schemaChanged: true, .same),
-        Case("rebuilt with fewer rows", .seen, head: 3, changed: all, schemaChanged: true, .broken(base: nil)),
-        Case("rebuilt with a part of the rows", .seen, head: 8, schemaChanged: true, .broken(base: .integer(8))),
+        // Perhaps a checkpoint, perhaps written over.
+        Case("touched, nothing changed", .touched, head: 10, .same),
+        Case("touched, newest rows updated", .touched, head: 12, changed: [10, 9], .same),
+        Case("touched, all rows gone", .touched, head: 12, gone: all, .same),
+        Case("touched, other rows", .touched, head: 12, changed: all, .broken(base: nil)),
+        Case("touched, older copy", .touched, head: 8, .broken(base: .integer(8))),
         // Perhaps another file or table.
         Case("doubtful, nothing changed", .doubtful, head: 10, .same),
         Case("doubtful, newest row gone", .doubtful, head: 12, gone: [10], isAutoincrement: true, .same),
@@ -130,7 +129,7 @@ import Testing
         #expect(testCase.run() == testCase.verdict)
     }
 
-    @Test(arguments: [Continuity.Evidence.seen, .doubtful, .unseen])
+    @Test(arguments: [Continuity.Evidence.seen, .touched, .doubtful, .unseen])
     func `where nothing was served nothing can break`(evidence: Continuity.Evidence) {
         var testCase = Case("", evidence, head: 5, .same)
         testCase.watermark = .earliest
@@ -138,14 +137,13 @@ import Testing
         #expect(testCase.run() == .same)
     }
 
-    @Test(arguments: [Continuity.Evidence.seen, .doubtful, .unseen])
+    @Test(arguments: [Continuity.Evidence.seen, .touched, .doubtful, .unseen])
     func `a base never lies past the head`(evidence: Continuity.Evidence) {
         // The sequence was set back, and the rows are all there.
         let remembered = [10, 8, 3].map { Anchor(position: .integer($0), columns: ["content": 1]) }
         let verdict = Continuity(watermark: .integer(10), anchors: remembered).verdict(
             head: .integer(5),
             evidence: evidence,
-            schemaChanged: false,
             isAutoincrement: true
         ) { _ in ["content": 1] }
         #expect(verdict == .broken(base: .integer(evidence == .seen ? 5 : 3)))

@@ -7,8 +7,9 @@ actor ByteReader {
     private let stream: AsyncStream<ByteBuffer>
     private nonisolated let continuation: AsyncStream<ByteBuffer>.Continuation
     private var iterator: AsyncStream<ByteBuffer>.Iterator
-    private var raw: [UInt8] = []
-    private var body: [UInt8] = []
+    private var source: (any Channel)?
+    private var raw = ByteBuffer()
+    private var body = ByteBuffer()
     private var isChunked = false
     private(set) var sawFinalChunk = false
 
@@ -21,70 +22,84 @@ actor ByteReader {
         ByteReaderHandler(continuation)
     }
 
+    /// Reads from a channel that reads only when it is asked to; `nil` when it reads by itself.
+    func pull(from channel: (any Channel)?) {
+        source = channel
+    }
+
     /// Waits for more bytes; false at the end of the connection.
     private func fill() async -> Bool {
         var copy = iterator
+        source?.read()
         guard let buffer = await copy.next(isolation: self) else { return false }
         iterator = copy
-        raw.append(contentsOf: buffer.readableBytesView)
+        raw.discardReadBytes()
+        raw.writeImmutableBuffer(buffer)
         return true
     }
 
     func expectBody(chunked: Bool) {
         isChunked = chunked
-        body = []
+        body = ByteBuffer()
         sawFinalChunk = false
     }
 
     /// The next line, without its end; `nil` at the end of the connection.
     func line() async throws -> String? {
         while true {
-            if let end = raw.firstIndex(of: UInt8(ascii: "\n")) {
-                let line = raw[..<end].filter { $0 != UInt8(ascii: "\r") }
-                raw.removeSubrange(...end)
-                return String(decoding: line, as: UTF8.self)
-            }
+            if let line = Self.line(of: &raw) { return line }
             guard await fill() else { return nil }
         }
     }
 
+    private static func line(of buffer: inout ByteBuffer) -> String? {
+        let view = buffer.readableBytesView
+        guard let end = view.firstIndex(of: UInt8(ascii: "\n")) else { return nil }
+        var line = view[..<end]
+        if line.last == UInt8(ascii: "\r") { line.removeLast() }
+        defer { buffer.moveReaderIndex(to: end + 1) }
+        return String(decoding: line, as: UTF8.self)
+    }
+
     /// So many bytes.
     func bytes(_ count: Int) async throws -> String {
-        while raw.count < count {
+        while raw.readableBytes < count {
             guard await fill() else { throw StreamClient.Closed() }
         }
-        defer { raw.removeSubrange(..<count) }
-        return String(decoding: raw[..<count], as: UTF8.self)
+        return raw.readString(length: count) ?? ""
+    }
+
+    /// Everything up to the end of the connection.
+    func rest() async -> String {
+        while await fill() {}
+        if !isChunked { body.writeBuffer(&raw) }
+        return String(buffer: isChunked ? raw : body)
     }
 
     /// The next line of the body; `nil` at its end.
     func bodyLine() async throws -> String? {
         while true {
-            if let end = body.firstIndex(of: UInt8(ascii: "\n")) {
-                let line = String(decoding: body[..<end], as: UTF8.self)
-                body.removeSubrange(...end)
-                return line
-            }
+            if let line = Self.line(of: &body) { return line }
             guard !sawFinalChunk, try await moreBody() else { return nil }
         }
     }
 
     private func moreBody() async throws -> Bool {
+        body.discardReadBytes()
         guard isChunked else {
-            while raw.isEmpty {
+            while raw.readableBytes == 0 {
                 guard await fill() else { return false }
             }
-            body.append(contentsOf: raw)
-            raw = []
+            body.writeBuffer(&raw)
             return true
         }
         guard let line = try await line() else { return false }
         guard let size = Int(line, radix: 16) else { throw StreamClient.Closed() }
-        while raw.count < size + 2 {
+        while raw.readableBytes < size + 2 {
             guard await fill() else { return false }
         }
-        body.append(contentsOf: raw[..<size])
-        raw.removeSubrange(..<(size + 2))
+        body.writeBytes(raw.readBytes(length: size) ?? [])
+        guard raw.readBytes(length: 2) == Array("\r\n".utf8) else { throw StreamClient.Closed() }
         if size == 0 { sawFinalChunk = true }
         return true
     }

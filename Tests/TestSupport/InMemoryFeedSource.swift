@@ -7,29 +7,72 @@ import Synchronization
 
 /// A feed's source in memory: rows are appended by hand, and subscribers behind the tail read them from here.
 package final class InMemoryFeedSource: FeedSource {
+    /// A read that was told to fail.
+    package struct Failure: Error {}
+
     private struct State {
         var rows: [Int64] = []
         var generation = 0
         var pagesRead = 0
         var failing = false
+        var isHeld = false
+        var held: [EventLoopPromise<Void>] = []
     }
 
     private let state = Mutex(State())
     private let framing: FrameEncoder
     private let pageRows: Int
+    private let padding: String
+    private let passes: @Sendable (Int64) -> Bool
 
     /// A source without rows.
-    package init(feed: String = "orders", pageRows: Int = 100) {
+    ///
+    /// Each row carries `padding` bytes. Rows that `passes` says no to have a position and no event, as with a feed's
+    /// `where`.
+    package init(
+        feed: String = "orders",
+        pageRows: Int = 100,
+        padding: Int = 0,
+        passes: @escaping @Sendable (Int64) -> Bool = { _ in true }
+    ) {
         framing = FrameEncoder(feed: feed)
         self.pageRows = pageRows
+        self.padding = String(repeating: "x", count: padding)
+        self.passes = passes
     }
 
     /// How many pages were read.
     package var pagesRead: Int { state.withLock { $0.pagesRead } }
 
+    /// How many reads wait for ``release()``.
+    package var readsHeld: Int { state.withLock { $0.held.count } }
+
+    /// The newest row; 0 when there is none.
+    package var last: Int64 { state.withLock { $0.rows.last ?? 0 } }
+
+    /// The JSON of a row.
+    package func json(_ id: Int64) -> String {
+        padding.isEmpty ? "{\"id\":\(id)}" : "{\"id\":\(id),\"padding\":\"\(padding)\"}"
+    }
+
     /// Has reads fail, or succeed again.
     package func fail(_ failing: Bool) {
         state.withLock { $0.failing = failing }
+    }
+
+    /// Has reads wait until ``release()``.
+    package func hold() {
+        state.withLock { $0.isHeld = true }
+    }
+
+    /// Lets reads go on that wait.
+    package func release() {
+        let held = state.withLock { state in
+            defer { state.held = [] }
+            state.isHeld = false
+            return state.held
+        }
+        for promise in held { promise.succeed() }
     }
 
     /// Adds rows without telling anyone; returns their segment for ``Feed/publish(_:)``.
@@ -50,7 +93,7 @@ package final class InMemoryFeedSource: FeedSource {
     }
 
     private func segment(
-        _ ids: [Int64],
+        _ ids: some Sequence<Int64>,
         after: Position,
         through: Position,
         _ generation: Int,
@@ -58,10 +101,10 @@ package final class InMemoryFeedSource: FeedSource {
     ) -> Segment {
         var writer = ByteWriter()
         var events: [Segment.Event] = []
-        for id in ids {
+        for id in ids where passes(id) {
             let position = Position.integer(id)
             let start = framing.open(EventID(position, generation: generation), in: &writer)
-            writer.write(text: "{\"id\":\(id)}")
+            writer.write(text: json(id))
             framing.close(&writer, from: start)
             events.append(Segment.Event(position: position, end: writer.count))
         }
@@ -75,6 +118,16 @@ package final class InMemoryFeedSource: FeedSource {
         )
     }
 
+    /// Completes when reads aren't held.
+    private func turn(on eventLoop: any EventLoop) -> EventLoopFuture<Void> {
+        state.withLock { state in
+            guard state.isHeld else { return eventLoop.makeSucceededVoidFuture() }
+            let promise = eventLoop.makePromise(of: Void.self)
+            state.held.append(promise)
+            return promise.futureResult
+        }
+    }
+
     /// Reads a page.
     package func page(
         after: Position,
@@ -82,16 +135,17 @@ package final class InMemoryFeedSource: FeedSource {
         generation: Int,
         on eventLoop: any EventLoop
     ) -> EventLoopFuture<Segment> {
-        let page: Segment? = state.withLock { state in
+        turn(on: eventLoop).flatMapThrowing { try self.page(after: after, through: through) }
+    }
+
+    private func page(after: Position, through: Position) throws -> Segment {
+        try state.withLock { state in
             state.pagesRead += 1
-            guard !state.failing else { return nil }
-            let ids = state.rows.filter { .integer($0) > after && .integer($0) <= through }.prefix(pageRows)
-            let isWhole = ids.count < pageRows
-            let last = isWhole ? through : ids.last.map(Position.integer) ?? through
-            return segment(Array(ids), after: after, through: last, state.generation, nil)
+            guard !state.failing else { throw Failure() }
+            let ids = state.rows[state.rows.count(through: after)..<state.rows.count(through: through)].prefix(pageRows)
+            let last = ids.count < pageRows ? through : ids.last.map(Position.integer) ?? through
+            return segment(ids, after: after, through: last, state.generation, nil)
         }
-        guard let page else { return eventLoop.makeFailedFuture(StreamClient.Closed()) }
-        return eventLoop.makeSucceededFuture(page)
     }
 
     /// Finds the position before the newest rows.
@@ -100,13 +154,34 @@ package final class InMemoryFeedSource: FeedSource {
         through head: Position,
         on eventLoop: any EventLoop
     ) -> EventLoopFuture<Position> {
-        let rows = state.withLock { $0.rows }.filter { .integer($0) <= head }
-        let position = rows.count > count ? Position.integer(rows[rows.count - count - 1]) : .earliest
-        return eventLoop.makeSucceededFuture(position)
+        turn(on: eventLoop).flatMapThrowing {
+            try self.state.withLock { state in
+                guard !state.failing else { throw Failure() }
+                let known = state.rows.count(through: head)
+                return known > count ? .integer(state.rows[known - count - 1]) : .earliest
+            }
+        }
     }
 
     /// There is never more than was published.
     package func refresh(on eventLoop: any EventLoop) -> EventLoopFuture<Void> {
         eventLoop.makeSucceededVoidFuture()
+    }
+}
+
+extension [Int64] {
+    /// How many of these, in ascending order, lie at a position or before it.
+    fileprivate func count(through position: Position) -> Int {
+        var low = 0
+        var high = count
+        while low < high {
+            let middle = (low + high) / 2
+            if .integer(self[middle]) <= position {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        return low
     }
 }

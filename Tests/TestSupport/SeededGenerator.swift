@@ -3,7 +3,7 @@
 /// Random numbers that come again with the same seed, so that a failure can be repeated.
 ///
 /// Source: Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators" (SplitMix64).
-package struct SeededGenerator: RandomNumberGenerator {
+package struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
     /// Starts with a seed, which the test prints.

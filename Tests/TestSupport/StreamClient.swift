@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import NIOCore
 import NIOPosix
 
@@ -30,6 +31,21 @@ package final class StreamClient: Sendable {
         package var retry: Int?
         /// The comments.
         package var comments: [String] = []
+
+        /// A block with these fields.
+        package init(
+            id: String? = nil,
+            event: String? = nil,
+            data: String? = nil,
+            retry: Int? = nil,
+            comments: [String] = []
+        ) {
+            self.id = id
+            self.event = event
+            self.data = data
+            self.retry = retry
+            self.comments = comments
+        }
     }
 
     /// The connection is gone, or was when more was expected.
@@ -47,20 +63,27 @@ package final class StreamClient: Sendable {
 
     /// Opens a connection.
     ///
-    /// - Parameters:
-    ///   - reads: Whether what comes in is read; `false` leaves it in the kernel.
-    ///   - receiveBuffer: The size of the socket's receive buffer; `nil` for the system's.
-    package static func connect(port: Int, reads: Bool = true, receiveBuffer: Int? = nil) async throws -> StreamClient {
-        try await connect(reads: reads, receiveBuffer: receiveBuffer) { $0.connect(host: "127.0.0.1", port: port) }
+    /// Without `reads`, what comes in is left in the kernel until the test asks for it, `readSize` bytes at a time.
+    /// `receiveBuffer` is the size of the socket's receive buffer, `nil` for the system's.
+    package static func connect(
+        port: Int,
+        reads: Bool = true,
+        readSize: Int = 4096,
+        receiveBuffer: Int? = nil
+    ) async throws -> StreamClient {
+        try await connect(reads: reads, readSize: readSize, receiveBuffer: receiveBuffer) {
+            $0.connect(host: "127.0.0.1", port: port)
+        }
     }
 
     /// Opens a connection to a unix socket.
     package static func connect(unix path: String) async throws -> StreamClient {
-        try await connect(reads: true, receiveBuffer: nil) { $0.connect(unixDomainSocketPath: path) }
+        try await connect(reads: true, readSize: 4096, receiveBuffer: nil) { $0.connect(unixDomainSocketPath: path) }
     }
 
     private static func connect(
         reads: Bool,
+        readSize: Int,
         receiveBuffer: Int?,
         _ open: (ClientBootstrap) -> EventLoopFuture<any Channel>
     ) async throws -> StreamClient {
@@ -73,10 +96,18 @@ package final class StreamClient: Sendable {
                     try channel.pipeline.syncOperations.addHandler(reader.handler())
                 }
             }
+        if !reads {
+            bootstrap =
+                bootstrap
+                .channelOption(.maxMessagesPerRead, value: 1)
+                .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: readSize))
+        }
         if let receiveBuffer {
             bootstrap = bootstrap.channelOption(.socketOption(.so_rcvbuf), value: SocketOptionValue(receiveBuffer))
         }
-        return StreamClient(channel: try await open(bootstrap).get(), reader: reader)
+        let channel = try await open(bootstrap).get()
+        await reader.pull(from: reads ? nil : channel)
+        return StreamClient(channel: channel, reader: reader)
     }
 
     /// Opens a stream and reads its head.
@@ -105,6 +136,12 @@ package final class StreamClient: Sendable {
         try await send(lines.joined(separator: "\r\n") + "\r\n\r\n")
     }
 
+    /// Sends bytes and ends the sending side in one go, so that the peer may see both at once.
+    package func sendAndCloseOutput(_ text: String) async throws {
+        channel.writeAndFlush(ByteBuffer(string: text), promise: nil)
+        try await channel.close(mode: .output).get()
+    }
+
     /// Ends the sending side only.
     package func closeOutput() async throws {
         try await channel.close(mode: .output).get()
@@ -115,10 +152,20 @@ package final class StreamClient: Sendable {
         try? await channel.close().get()
     }
 
+    /// Closes the connection by a reset, as a crashed client's machine does.
+    package func reset() async throws {
+        try await (channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0)).get()
+        await close()
+    }
+
     /// Reads on, after `reads: false`.
     package func resumeReading() async throws {
+        await reader.pull(from: nil)
         try await channel.setOption(.autoRead, value: true).get()
     }
+
+    /// The port of this side.
+    package var localPort: Int { channel.localAddress?.port ?? 0 }
 
     // MARK: - Reading
 
@@ -134,17 +181,51 @@ package final class StreamClient: Sendable {
         for line in lines.dropFirst() {
             let parts = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
             let value = parts.count > 1 ? String(parts[1].drop { $0 == " " }) : ""
-            fields[parts[0].lowercased(), default: ""] += value
+            let name = parts[0].lowercased()
+            fields[name] = fields[name].map { "\($0), \(value)" } ?? value
         }
         await reader.expectBody(chunked: fields["transfer-encoding"] == "chunked")
         return Head(statusLine: first, fields: fields)
     }
 
     /// Reads a whole answer with a `Content-Length`.
-    package func answer() async throws -> (Head, body: String) {
+    package func answer() async throws -> (head: Head, body: String) {
         let head = try await head()
-        let length = Int(head.fields["content-length"] ?? "0") ?? 0
-        return (head, try await reader.bytes(length))
+        return (head, try await body(head))
+    }
+
+    /// Reads the body that goes with a head with a `Content-Length`.
+    package func body(_ head: Head) async throws -> String {
+        try await reader.bytes(Int(head.fields["content-length"] ?? "0") ?? 0)
+    }
+
+    /// Sends a request and reads its answer; that to HEAD has no body.
+    package func ask(
+        _ path: String,
+        method: String = "GET",
+        fields: [String] = []
+    ) async throws -> (head: Head, body: String) {
+        try await request(method, path, fields: fields)
+        guard method != "HEAD" else { return (try await head(), "") }
+        return try await answer()
+    }
+
+    /// Sends a request on a connection of its own and reads its answer.
+    package static func ask(
+        port: Int,
+        _ path: String,
+        method: String = "GET",
+        fields: [String] = []
+    ) async throws -> (head: Head, body: String) {
+        let client = try await connect(port: port)
+        let answer = try await client.ask(path, method: method, fields: fields)
+        await client.close()
+        return answer
+    }
+
+    /// Reads everything up to the end of the connection.
+    package func rest() async -> String {
+        await reader.rest()
     }
 
     /// Reads the next block of a stream; `nil` at the end of the body or of the connection.

@@ -16,11 +16,9 @@ package final class TemporaryDatabase: Sendable {
     /// The file's path.
     package let path: String
 
-    /// Makes a file.
+    /// Makes a file that holds what `sql` says.
     ///
-    /// - Parameters:
-    ///   - journalMode: `wal`, `delete`, `truncate` or `persist`.
-    ///   - sql: What it holds at first.
+    /// The journal mode is `wal`, `delete`, `truncate` or `persist`.
     package init(journalMode: String = "wal", _ sql: String = orders, name: String = "app.db") throws {
         directory = try TemporaryDirectory()
         path = directory.file(name)

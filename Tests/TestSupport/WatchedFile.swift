@@ -3,6 +3,7 @@
 import EventStream
 package import Logging
 import NIOCore
+import NIOPosix
 package import RowtailCore
 package import SQLiteSource
 
@@ -37,7 +38,12 @@ package struct WatchedFile: Sendable {
         logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
         onNews: @escaping @Sendable (FeedNews) -> Void = { _ in }
     ) async {
-        poller = DatabasePoller(path: path, state: state, logger: logger)
+        poller = DatabasePoller(
+            path: path,
+            state: state,
+            logger: logger,
+            on: MultiThreadedEventLoopGroup.singleton.next()
+        )
         pool = ReplayPool(limit: replays)
         let framing = FrameEncoder(feed: watched.feed)
         let source = SQLiteFeedSource(watched, framing: framing, poller: poller, pool: pool)
@@ -69,8 +75,8 @@ package struct WatchedFile: Sendable {
         limit: Int? = nil,
         until: Position? = nil,
         policy: ResetPolicy = .earliest
-    ) -> StreamFollower {
-        StreamFollower(
+    ) -> FeedFollower {
+        FeedFollower(
             feed,
             recorder,
             after: EventID(position, generation: generation),

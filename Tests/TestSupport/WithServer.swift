@@ -2,28 +2,31 @@
 
 import Logging
 import NIOCore
-import NIOPosix
+package import NIOPosix
 package import RowtailCore
 package import StreamServer
 
 /// Runs a server on a port that the kernel chooses, for the length of a test.
+///
+/// The event loops are `group` where the test has some of its own, which end with the server.
 package func withServer<Result>(
     feeds: [Feed],
     configure: (inout ServerOptions) -> Void = { _ in },
     threads: Int = 1,
+    group: MultiThreadedEventLoopGroup? = nil,
     _ body: (_ server: Server, _ port: Int) async throws -> Result
 ) async throws -> Result {
     var options = ServerOptions(endpoints: [.tcp(host: "127.0.0.1", port: 0)])
     options.drainTimeout = .seconds(2)
     configure(&options)
-    let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
+    let group = group ?? MultiThreadedEventLoopGroup(numberOfThreads: threads)
     do {
         let server = try await Server(
             options: options,
             feeds: feeds,
             group: group,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
-            replayPages: { 0 }
+            replayPages: { feeds.reduce(0) { $0 + UInt64(($1.source as? InMemoryFeedSource)?.pagesRead ?? 0) } }
         )
         let endpoints = try await server.listen()
         var port = 0
@@ -35,5 +38,15 @@ package func withServer<Result>(
     } catch {
         try? await group.shutdownGracefully()
         throw error
+    }
+}
+
+/// Waits until something is so that nobody announces.
+///
+/// It asks every two milliseconds for ever: the test's time limit bounds it.
+package func eventually(_ isSo: () async throws -> Bool) async throws {
+    let eventLoop = MultiThreadedEventLoopGroup.singleton.any()
+    while try await !isSo() {
+        try await eventLoop.scheduleTask(in: .milliseconds(2)) {}.futureResult.get()
     }
 }

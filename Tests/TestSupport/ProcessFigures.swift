@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+package import Glibc
+
+/// What the kernel says of a process; see proc(5).
+package enum ProcessFigures {
+    /// The time on processors so far, in user and kernel mode.
+    package static func processorTime(_ pid: pid_t) throws -> Duration {
+        let text = try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
+        // The second field is the name in parentheses, which may hold anything.
+        let fields = text.split(separator: ")").last?.split(separator: " ") ?? []
+        guard fields.count > 12, let user = Int(fields[11]), let kernel = Int(fields[12]) else {
+            throw NotInTime(description: "no times in '\(text)'")
+        }
+        return .seconds(user + kernel) / Double(sysconf(CInt(_SC_CLK_TCK)))
+    }
+
+    /// The memory that is in RAM, in bytes.
+    package static func residentBytes(_ pid: pid_t) throws -> Int {
+        let text = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
+        let line = text.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
+        guard let kilobytes = line?.split(separator: " ").dropFirst().first.flatMap({ Int($0) }) else {
+            throw NotInTime(description: "no VmRSS in '\(text)'")
+        }
+        return kilobytes << 10
+    }
+
+    /// How many descriptors are open.
+    package static func openFiles(_ pid: pid_t) throws -> Int {
+        try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd").count
+    }
+
+    /// The share of one processor that a process takes over a while, 1 being all of it.
+    package static func load(_ pid: pid_t, over time: Duration) async throws -> Double {
+        let (before, start) = (try processorTime(pid), ContinuousClock.now)
+        try await ContinuousClock().sleep(for: time)
+        return (try processorTime(pid) - before) / (.now - start)
+    }
+}
