@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Dispatch
 import RowtailCore
 import Synchronization
 import TestSupport
@@ -11,37 +10,31 @@ import Testing
 /// Says when a file is written, as facts that a test can await.
 private final class Wakes: Sendable {
     private let stream: AsyncStream<Void>
-    private let continuation: AsyncStream<Void>.Continuation
-    private let queue = DispatchQueue(label: "test")
-    private let counted = Mutex(0)
-    // Proof: used on the queue alone.
-    nonisolated(unsafe) private var watcher: FileWatcher?
+    private let watcher: FileWatcher
+    private let counted: Counter
+
+    private final class Counter: Sendable {
+        let value = Mutex(0)
+    }
 
     init() {
-        (stream, continuation) = AsyncStream.makeStream(of: Void.self)
+        let (stream, continuation) = AsyncStream.makeStream(of: Void.self)
+        let counted = Counter()
+        self.stream = stream
+        self.counted = counted
+        watcher = FileWatcher {
+            counted.value.withLock { $0 += 1 }
+            continuation.yield()
+        }
     }
 
     func watch(_ path: String) -> Bool {
-        queue.sync {
-            let watcher = FileWatcher(queue: queue) {
-                self.counted.withLock { $0 += 1 }
-                self.continuation.yield()
-            }
-            self.watcher = watcher
-            return watcher.watch(path: path)
-        }
+        watcher.watch(path: path)
     }
 
-    var isWatching: Bool { queue.sync { watcher?.isWatching ?? false } }
+    var isWatching: Bool { watcher.isWatching }
 
-    var count: Int { counted.withLock { $0 } }
-
-    func stop() {
-        queue.sync {
-            watcher?.stop()
-            watcher = nil
-        }
-    }
+    var count: Int { counted.value.withLock { $0 } }
 
     /// Waits for a wake-up.
     func next() async {
@@ -60,7 +53,6 @@ private final class Wakes: Sendable {
             try database.shell("INSERT INTO orders (customer) VALUES ('ada')")
             await wakes.next()
         }
-        wakes.stop()
         _ = holder
     }
 
@@ -87,8 +79,6 @@ private final class Wakes: Sendable {
             await fence.next()
         }
         #expect(wakes.count == 0)
-        wakes.stop()
-        fence.stop()
         try holder.commit()
     }
 
@@ -99,7 +89,6 @@ private final class Wakes: Sendable {
         #expect(wakes.watch(database.path))
         try database.replace(by: copy)
         await wakes.next()
-        wakes.stop()
     }
 
     @Test func `W1: a file that isn't there yet wakes when it comes`() async throws {
@@ -108,7 +97,6 @@ private final class Wakes: Sendable {
         #expect(wakes.watch(directory.file("app.db")))
         try Shell.run("sqlite3", [directory.file("app.db"), TemporaryDatabase.orders])
         await wakes.next()
-        wakes.stop()
     }
 
     @Test func `W1: through a symbolic link the file itself is watched`() async throws {
@@ -120,7 +108,6 @@ private final class Wakes: Sendable {
         #expect(wakes.watch(elsewhere.file("link.db")))
         try database.shell("INSERT INTO orders (customer) VALUES ('ada')")
         await wakes.next()
-        wakes.stop()
         _ = holder
     }
 
@@ -132,7 +119,6 @@ private final class Wakes: Sendable {
         try Shell.run("rm", ["-r", directory.file("sub")])
         await wakes.next()
         #expect(!wakes.isWatching)
-        wakes.stop()
     }
 
     @Test func `a directory that isn't there can't be watched`() throws {

@@ -10,7 +10,7 @@ import Testing
     private static func watch(
         _ sql: String = TemporaryDatabase.orders,
         _ configure: (inout WatchedTable) -> Void = { _ in }
-    ) async throws -> (TemporaryDatabase, WatchedFile, StreamFollower) {
+    ) async throws -> (TemporaryDatabase, WatchedFile, FeedFollower) {
         let database = try TemporaryDatabase(sql)
         var watched = WatchedTable(feed: "orders", table: "orders")
         configure(&watched)
