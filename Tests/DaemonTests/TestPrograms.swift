@@ -4,8 +4,13 @@ import Foundation
 
 /// The programs that tests run beside the daemon: writers and clients in other languages.
 enum TestPrograms {
+    private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+
+    /// The top of the checkout.
+    static let checkout = folder.deletingLastPathComponent().deletingLastPathComponent()
+
     /// The path of one of them.
     static func path(_ name: String) -> String {
-        URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Programs/\(name)").path
+        folder.appendingPathComponent("Programs/\(name)").path
     }
 }

@@ -7,6 +7,11 @@ import Synchronization
 package struct NotInTime: Error, CustomStringConvertible {
     /// What was waited for, and what was there instead.
     package var description: String
+
+    /// An error with its message.
+    package init(description: String) {
+        self.description = description
+    }
 }
 
 /// A value that changes while tests wait for it to become something.

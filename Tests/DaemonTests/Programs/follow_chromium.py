@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Follows a feed with a headless browser's own EventSource and prints each row as `ID DATA` until it has a certain one.
+
+The page is served from here, and hands the rows back to here. Its origin is http://127.0.0.1:PAGE_PORT, which the feed's
+server must allow.
+
+follow_chromium.py URL LAST_ID PAGE_PORT
+"""
+
+import http.server
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+
+url, last, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
+
+PAGE = """<!doctype html><title>rows</title><script>
+const source = new EventSource(%s);
+let sent = Promise.resolve();
+function report(kind, id, data) {
+  // One after the other, so that they arrive in order.
+  sent = sent.then(() => fetch("/report", {method: "POST", body: JSON.stringify([kind, id, data])}));
+}
+source.onmessage = (event) => report("row", event.lastEventId, event.data);
+source.onopen = () => report("open", "", "");
+source.onerror = () => report(source.readyState === EventSource.CLOSED ? "closed" : "error", "", "");
+source.addEventListener("rowtail.reset", (event) => report("reset", event.lastEventId, event.data));
+</script>""" % json.dumps(url)
+
+done = threading.Event()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def answer(self, body, kind):
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        self.answer(PAGE.encode() if self.path == "/" else b"", "text/html")
+
+    def do_POST(self):
+        kind, event_id, data = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.answer(b"", "text/plain")
+        if kind == "row":
+            print(event_id, data, flush=True)
+        else:
+            print(kind, event_id, data, file=sys.stderr, flush=True)
+        if event_id == last:
+            done.set()
+
+    def log_message(self, *arguments):
+        pass
+
+
+server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+
+names = ["chromium", "chromium-browser", "google-chrome"]
+program = next(filter(None, map(shutil.which, names)), None)
+if program is None:
+    sys.exit(f"no browser found (looked for {', '.join(names)}); on Debian: apt-get install chromium")
+profile = tempfile.mkdtemp(prefix="rowtail-browser-")
+browser = subprocess.Popen(
+    [
+        program,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--no-first-run",
+        "--no-proxy-server",
+        "--disable-background-networking",
+        f"--user-data-dir={profile}",
+        # Keeps it running; nobody connects to it.
+        "--remote-debugging-port=0",
+        f"http://127.0.0.1:{port}/",
+    ],
+    stdin=subprocess.DEVNULL,
+    stdout=subprocess.DEVNULL,
+    stderr=open(pathlib.Path(profile, "log"), "w"),
+)
+try:
+    while not done.wait(0.2):
+        if browser.poll() is not None:
+            log = pathlib.Path(profile, "log").read_text(errors="replace")
+            sys.exit(f"the browser ended with {browser.returncode}: {log[-2000:]}")
+finally:
+    browser.terminate()
+    try:
+        browser.wait(10)
+    except subprocess.TimeoutExpired:
+        browser.kill()
+    shutil.rmtree(profile, ignore_errors=True)
