@@ -49,7 +49,10 @@ package final class StreamClient: Sendable {
     }
 
     /// The connection is gone, or was when more was expected.
-    package struct Closed: Error {}
+    package struct Closed: Error {
+        /// A connection that is gone.
+        package init() {}
+    }
 
     private let channel: any Channel
     private let reader: ByteReader
