@@ -220,6 +220,7 @@ final class FeedGroup {
             let end = slice.segment.events[events].end
             events += 1 - slice.events.lowerBound
             record(slice, events: events, for: subscriber)
+            fanOut.metrics.bytesSent += UInt64(end - cut)
             hold(UnsafeRawBufferPointer(rebasing: slice.segment.bytes[cut..<end]), for: subscriber)
             return
         }

@@ -5,15 +5,15 @@ import Synchronization
 
 /// The sockets that the server listens on.
 final class Listeners: Sendable {
-    private let channels = Mutex<[(any Channel, Endpoint)]>([])
+    private let channels = Mutex<[any Channel]>([])
 
     /// Remembers one.
-    func add(_ channel: any Channel, _ endpoint: Endpoint) {
-        channels.withLock { $0.append((channel, endpoint)) }
+    func add(_ channel: any Channel) {
+        channels.withLock { $0.append(channel) }
     }
 
     /// Hands all over.
-    func removeAll() -> [(any Channel, Endpoint)] {
+    func removeAll() -> [any Channel] {
         channels.withLock { channels in
             defer { channels = [] }
             return channels

@@ -73,7 +73,7 @@ package final class Server: Sendable {
         do {
             for endpoint in options.endpoints {
                 let channel = try await bind(endpoint)
-                listeners.add(channel, endpoint)
+                listeners.add(channel)
                 if case .tcp(let host, _) = endpoint, let port = channel.localAddress?.port {
                     bound.append(.tcp(host: host, port: port))
                 } else {
@@ -119,13 +119,18 @@ package final class Server: Sendable {
                 description: "listen: 'unix:\(path)' is there and no socket; remove it or listen elsewhere"
             )
         }
-        if let other = try? await ClientBootstrap(group: group).connect(unixDomainSocketPath: path).get() {
+        do {
+            let other = try await ClientBootstrap(group: group).connect(unixDomainSocketPath: path).get()
             try? await other.close()
-            throw ServerError(
-                description: "listen: 'unix:\(path)' is in use by another program; end it or listen elsewhere"
-            )
+        } catch let error as IOError where error.errnoCode == ECONNREFUSED {
+            unlink(path)
+            return
+        } catch {
+            // Such as EAGAIN from a listener whose queue is full: it isn't proven that nobody listens.
         }
-        unlink(path)
+        throw ServerError(
+            description: "listen: 'unix:\(path)' is in use by another program; end it or listen elsewhere"
+        )
     }
 
     private func bootstrap(isTCP: Bool) -> ServerBootstrap {
@@ -184,9 +189,9 @@ package final class Server: Sendable {
     }
 
     private func closeListeners() async {
-        for (channel, endpoint) in listeners.removeAll() {
+        // A unix socket's file goes with its channel.
+        for channel in listeners.removeAll() {
             try? await channel.close()
-            if case .unix(let path) = endpoint { unlink(path) }
         }
     }
 }

@@ -134,8 +134,6 @@ struct StreamOpening {
         _ start: StreamStart.Resolution
     ) throws -> Outcome {
         if let reset = start.reset {
-            fanOut.metrics.resumes[.init(reset.reason), default: 0] += 1
-            group.countReset(reset.reason)
             guard policy != .fail else {
                 fanOut.metrics.streams[.refused, default: 0] += 1
                 throw RequestError(
@@ -143,11 +141,13 @@ struct StreamOpening {
                     "the stream can't go on after '\(reset.requested)' (\(reset.reason.rawValue)); start anew without it"
                 )
             }
+            group.countReset(reset.reason)
         } else if start.hasNothingNew {
             fanOut.metrics.streams[.nothingNew, default: 0] += 1
             return .answer(.empty(.noContent))
-        } else if start.isResume {
-            fanOut.metrics.resumes[.exact, default: 0] += 1
+        }
+        if start.isResume {
+            fanOut.metrics.resumes[start.reset.map { .init($0.reason) } ?? .exact, default: 0] += 1
         }
         return .stream(ticket(query, policy, start))
     }

@@ -14,7 +14,7 @@ struct CORSTests {
         origin: String? = "https://app.example"
     ) async throws -> [String: String] {
         let table = HandFedTable(rows: 3)
-        return try await withServer(feeds: [table.feed], configure: { $0.cors = policy }) { _, port in
+        return try await withServer(feeds: [table.feed], options: .with { $0.cors = policy }) { _, port in
             let client = try await StreamClient.connect(port: port)
             let preflight = ["Access-Control-Request-Method: GET", "Access-Control-Request-Headers: last-event-id"]
             let sent = (origin.map { ["Origin: \($0)"] } ?? []) + (method == "OPTIONS" ? preflight : [])

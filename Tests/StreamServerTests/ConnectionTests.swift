@@ -64,7 +64,7 @@ struct ConnectionTests {
 
     @Test(arguments: ["", "GET /heal", "GET /healthz HTTP/1.1\r\nHost: a\r\n", "\r\n\r\n"])
     func `a client that ends its side within a head is gone`(_ rest: String) async throws {
-        try await withServer(feeds: [table.feed], configure: { $0.limits.requestTimeout = nil }) { _, port in
+        try await withServer(feeds: [table.feed], options: .with { $0.limits.requestTimeout = nil }) { _, port in
             let client = try await StreamClient.connect(port: port)
             try await client.sendAndCloseOutput(get("/metrics") + rest)
             #expect(try await client.answer().head.status == 200)
@@ -131,7 +131,7 @@ struct ConnectionTests {
     @Test func `S8: a head that takes too long has its connection closed`() async throws {
         try await withServer(
             feeds: [table.feed],
-            configure: { $0.limits.requestTimeout = .seconds(1) }
+            options: .with { $0.limits.requestTimeout = .seconds(1) }
         ) { _, port in
             let idle = try await StreamClient.connect(port: port)
             _ = try await idle.ask("/healthz")

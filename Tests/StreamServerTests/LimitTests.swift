@@ -19,7 +19,7 @@ struct LimitTests {
         let table = HandFedTable(rows: 3)
         try await withServer(
             feeds: [table.feed],
-            configure: {
+            options: .with {
                 if perAddress { $0.limits.streamsPerAddress = 3 } else { $0.limits.streams = 3 }
             },
             threads: 2
@@ -46,7 +46,7 @@ struct LimitTests {
 
     @Test func `those turned away are not asked back at the same time`() async throws {
         let table = HandFedTable(rows: 3)
-        try await withServer(feeds: [table.feed], configure: { $0.limits.streams = 0 }) { _, port in
+        try await withServer(feeds: [table.feed], options: .with { $0.limits.streams = 0 }) { _, port in
             var waits: Set<String> = []
             for _ in 0..<50 { waits.insert(try await refusal(port).fields["retry-after"] ?? "") }
             #expect(waits.count > 2)
@@ -55,7 +55,7 @@ struct LimitTests {
 
     @Test func `a stream that ended gives its place back, also when its connection stays`() async throws {
         let table = HandFedTable(rows: 3)
-        try await withServer(feeds: [table.feed], configure: { $0.limits.streams = 1 }) { _, port in
+        try await withServer(feeds: [table.feed], options: .with { $0.limits.streams = 1 }) { _, port in
             let client = try await StreamClient.connect(port: port)
             for _ in 0..<3 {
                 try await client.request("GET", "/feeds/orders?since=1&limit=1")
@@ -71,7 +71,7 @@ struct LimitTests {
 
     @Test func `refused requests take no place`() async throws {
         let table = HandFedTable(rows: 3)
-        try await withServer(feeds: [table.feed], configure: { $0.limits.streams = 1 }) { _, port in
+        try await withServer(feeds: [table.feed], options: .with { $0.limits.streams = 1 }) { _, port in
             let client = try await StreamClient.connect(port: port)
             for path in ["?until=head", "?since=9&on_reset=fail", "?x=1", "?since=x"] {
                 #expect(try await client.ask("/feeds/orders\(path)").head.status != 200)
@@ -83,7 +83,7 @@ struct LimitTests {
     @Test(arguments: [false, true])
     func `a client that vanished during opening gives its place back`(_ byReset: Bool) async throws {
         let table = HandFedTable(rows: 3, polled: false)
-        try await withServer(feeds: [table.feed], configure: { $0.limits.streams = 1 }) { _, port in
+        try await withServer(feeds: [table.feed], options: .with { $0.limits.streams = 1 }) { _, port in
             let client = try await StreamClient.connect(port: port)
             try await client.request("GET", "/feeds/orders")
             try await eventually { try await StreamClient.ask(port: port, "/feeds/orders").head.status == 503 }

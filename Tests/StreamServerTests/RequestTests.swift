@@ -97,7 +97,9 @@ struct RequestTests {
     @Test(arguments: refusals)
     func `a request that can't be served is answered once, with a code and a message`(_ refusal: Refusal) async throws {
         let table = HandFedTable(rows: 3)
-        try await withServer(feeds: [table.feed], configure: { $0.limits.requestTimeout = .seconds(3) }) { _, port in
+        try await withServer(feeds: [table.feed], options: .with { $0.limits.requestTimeout = .seconds(3) }) {
+            _,
+            port in
             let client = try await StreamClient.connect(port: port)
             try await client.send(refusal.request)
             let (head, body) = try await client.answer()
@@ -133,7 +135,7 @@ struct RequestTests {
 
     @Test func `HEAD of a stream ends with its head`() async throws {
         let table = HandFedTable(rows: 3)
-        try await withServer(feeds: [table.feed], configure: { $0.limits.streams = 1 }) { _, port in
+        try await withServer(feeds: [table.feed], options: .with { $0.limits.streams = 1 }) { _, port in
             for _ in 0..<3 {
                 let client = try await StreamClient.connect(port: port)
                 let (head, _) = try await client.ask("/feeds/orders", method: "HEAD", fields: ["Last-Event-ID: 1"])

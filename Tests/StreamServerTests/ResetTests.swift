@@ -99,7 +99,7 @@ struct ResetTests {
     func `a client that wants no reset is told that its place is gone`(_ id: String) async throws {
         let table = HandFedTable(rows: 8, polled: false) { $0.onReset = .fail }
         table.begin(.broken(5))
-        try await withServer(feeds: [table.feed], configure: { $0.limits.streams = 1 }) { _, port in
+        try await withServer(feeds: [table.feed], options: .with { $0.limits.streams = 1 }) { _, port in
             let client = try await StreamClient.connect(port: port)
             let (head, body) = try await client.ask("/feeds/orders", fields: ["Last-Event-ID: \(id)"])
             #expect(head.statusLine == "HTTP/1.1 410 Gone")
@@ -113,10 +113,10 @@ struct ResetTests {
     /// A stream at the head, row 10 of generation 0.
     private func live(
         _ query: String,
-        _ configure: (inout Feed.Options) -> Void = { _ in },
+        policy: ResetPolicy = .earliest,
         _ body: (StreamClient, HandFedTable) async throws -> Void
     ) async throws {
-        let table = HandFedTable(rows: 9, configure: configure)
+        let table = HandFedTable(rows: 9) { $0.onReset = policy }
         try await withServer(feeds: [table.feed]) { _, port in
             let (client, _) = try await StreamClient.stream(port: port, "/feeds/orders?\(query)")
             _ = try await client.frame()
@@ -161,7 +161,7 @@ struct ResetTests {
     }
 
     @Test func `a feed's policy serves open streams too`() async throws {
-        try await live("", { $0.onReset = .latest }) { client, table in
+        try await live("", policy: .latest) { client, table in
             table.begin(.broken(nil), last: 3)
             let reset = try await client.event()
             #expect(reset?.id == "3@1")
@@ -214,7 +214,9 @@ struct ResetTests {
 
     @Test func `a client at the base learns its new id by the next heartbeat`() async throws {
         let table = HandFedTable(rows: 9)
-        try await withServer(feeds: [table.feed], configure: { $0.heartbeatInterval = .milliseconds(50) }) { _, port in
+        try await withServer(feeds: [table.feed], options: .with { $0.heartbeatInterval = .milliseconds(50) }) {
+            _,
+            port in
             let (client, _) = try await StreamClient.stream(port: port, "/feeds/orders")
             _ = try await client.frame()
             table.begin(.broken(9), last: 9)

@@ -124,7 +124,7 @@ struct StreamEndTests {
         let table = HandFedTable(rows: 5)
         try await withServer(
             feeds: [table.feed],
-            configure: {
+            options: .with {
                 $0.maxConnectionAge = .milliseconds(150)
                 $0.heartbeatInterval = .milliseconds(100)
             }

@@ -44,7 +44,7 @@ struct StreamHeadTests {
 
     @Test func `clients are asked to wait for a time of their own before they reconnect`() async throws {
         let table = HandFedTable()
-        try await withServer(feeds: [table.feed], configure: { $0.retry = .seconds(10) }) { _, port in
+        try await withServer(feeds: [table.feed], options: .with { $0.retry = .seconds(10) }) { _, port in
             var waits: Set<Int> = []
             for _ in 0..<16 {
                 let (client, _) = try await StreamClient.stream(port: port, "/feeds/orders")

@@ -92,7 +92,9 @@ struct StreamStartTests {
 
     @Test func `a stream of a feed whose table isn't there waits with heartbeats and starts when it is`() async throws {
         let table = HandFedTable(rows: 4, polled: false)
-        try await withServer(feeds: [table.feed], configure: { $0.heartbeatInterval = .milliseconds(50) }) { _, port in
+        try await withServer(feeds: [table.feed], options: .with { $0.heartbeatInterval = .milliseconds(50) }) {
+            _,
+            port in
             table.polled(.waiting, .waiting("there is no table 'orders'"))
             let (resumed, head) = try await StreamClient.stream(port: port, "/feeds/orders", lastEventID: "1")
             let (newest, _) = try await StreamClient.stream(port: port, "/feeds/orders?since=-1")
@@ -129,7 +131,7 @@ struct StreamStartTests {
 
     @Test func `a start that can't be read is an error that says so`() async throws {
         let table = HandFedTable(rows: 4)
-        try await withServer(feeds: [table.feed], configure: { $0.limits.streams = 1 }) { _, port in
+        try await withServer(feeds: [table.feed], options: .with { $0.limits.streams = 1 }) { _, port in
             table.source.fail(true)
             let client = try await StreamClient.connect(port: port)
             let (head, body) = try await client.ask("/feeds/orders?since=-2")

@@ -16,7 +16,7 @@ package final class StreamClient: Sendable {
         package var fields: [String: String]
 
         /// The status code.
-        package var status: Int { Int(statusLine.split(separator: " ")[1]) ?? 0 }
+        package var status: Int { statusLine.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0 }
     }
 
     /// One block of a stream, as it stands there, not as a browser would report it.
@@ -49,7 +49,10 @@ package final class StreamClient: Sendable {
     }
 
     /// The connection is gone, or was when more was expected.
-    package struct Closed: Error {}
+    package struct Closed: Error {
+        /// A connection that is gone.
+        package init() {}
+    }
 
     private let channel: any Channel
     private let reader: ByteReader
@@ -66,19 +69,20 @@ package final class StreamClient: Sendable {
     /// Without `reads`, what comes in is left in the kernel until the test asks for it, `readSize` bytes at a time.
     /// `receiveBuffer` is the size of the socket's receive buffer, `nil` for the system's.
     package static func connect(
+        host: String = "127.0.0.1",
         port: Int,
         reads: Bool = true,
         readSize: Int = 4096,
         receiveBuffer: Int? = nil
     ) async throws -> StreamClient {
         try await connect(reads: reads, readSize: readSize, receiveBuffer: receiveBuffer) {
-            $0.connect(host: "127.0.0.1", port: port)
+            $0.connect(host: host, port: port)
         }
     }
 
     /// Opens a connection to a unix socket.
-    package static func connect(unix path: String) async throws -> StreamClient {
-        try await connect(reads: true, readSize: 4096, receiveBuffer: nil) { $0.connect(unixDomainSocketPath: path) }
+    package static func connect(unix path: String, reads: Bool = true) async throws -> StreamClient {
+        try await connect(reads: reads, readSize: 4096, receiveBuffer: nil) { $0.connect(unixDomainSocketPath: path) }
     }
 
     private static func connect(

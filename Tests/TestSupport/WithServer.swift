@@ -11,14 +11,11 @@ package import StreamServer
 /// The event loops are `group` where the test has some of its own, which end with the server.
 package func withServer<Result>(
     feeds: [Feed],
-    configure: (inout ServerOptions) -> Void = { _ in },
+    options: ServerOptions = .with { _ in },
     threads: Int = 1,
     group: MultiThreadedEventLoopGroup? = nil,
     _ body: (_ server: Server, _ port: Int) async throws -> Result
 ) async throws -> Result {
-    var options = ServerOptions(endpoints: [.tcp(host: "127.0.0.1", port: 0)])
-    options.drainTimeout = .seconds(2)
-    configure(&options)
     let group = group ?? MultiThreadedEventLoopGroup(numberOfThreads: threads)
     do {
         let server = try await Server(
@@ -38,6 +35,16 @@ package func withServer<Result>(
     } catch {
         try? await group.shutdownGracefully()
         throw error
+    }
+}
+
+extension ServerOptions {
+    /// The options of a test's server, on a port that the kernel chooses unless the test says otherwise.
+    package static func with(_ change: (inout ServerOptions) -> Void) -> ServerOptions {
+        var options = ServerOptions(endpoints: [.tcp(host: "127.0.0.1", port: 0)])
+        options.drainTimeout = .seconds(2)
+        change(&options)
+        return options
     }
 }
 

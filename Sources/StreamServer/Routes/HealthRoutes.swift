@@ -19,9 +19,8 @@ final class HealthRoutes: Sendable {
     }
 
     /// Whether every feed is live and was polled with success lately.
-    var ready: ShortAnswer {
+    func ready(at now: ContinuousClock.Instant = .now) -> ShortAnswer {
         var isReady = !isDraining.load(ordering: .relaxed)
-        let now = ContinuousClock.now
         let states = feeds.map { feed in
             let status = feed.status
             let patience = max(.seconds(10), feed.options.pollInterval * 5)

@@ -21,15 +21,13 @@ struct MetricsText {
     /// Writes one sample.
     mutating func sample(_ labels: KeyValuePairs<String, String>, _ value: Double, suffix: String = "") {
         result += name + suffix
-        if !labels.isEmpty {
-            result += "{\(labels.map { "\($0.key)=\"\($0.value)\"" }.joined(separator: ","))}"
-        }
+        if !labels.isEmpty { result += "{\(Self.pairs(labels).joined(separator: ","))}" }
         result += " \(Self.number(value))\n"
     }
 
     /// Writes the buckets, the sum and the count.
     mutating func histogram(_ labels: KeyValuePairs<String, String>, _ histogram: Histogram) {
-        let fixed = labels.map { "\($0.key)=\"\($0.value)\"" }
+        let fixed = Self.pairs(labels)
         var total: UInt64 = 0
         for (index, count) in histogram.counts.enumerated() {
             total += count
@@ -39,6 +37,20 @@ struct MetricsText {
         }
         sample(labels, histogram.sum, suffix: "_sum")
         sample(labels, Double(total), suffix: "_count")
+    }
+
+    private static func pairs(_ labels: KeyValuePairs<String, String>) -> [String] {
+        labels.map { label in
+            let value = label.value.reduce(into: "") { result, character in
+                switch character {
+                case "\\": result += "\\\\"
+                case "\"": result += "\\\""
+                case "\n": result += "\\n"
+                default: result.append(character)
+                }
+            }
+            return "\(label.key)=\"\(value)\""
+        }
     }
 
     private static func number(_ value: Double) -> String {

@@ -54,7 +54,7 @@ final class Router: Sendable {
         }
         switch path {
         case "/healthz": return .answer(health.alive)
-        case "/readyz": return .answer(health.ready)
+        case "/readyz": return .answer(health.ready())
         case "/metrics": return .later(metrics.answer())
         case "/feeds": return .answer(FeedsRoute.answer(feeds))
         default: return stream(path.dropFirst("/feeds/".count), query: parts.count > 1 ? parts[1] : "", request)

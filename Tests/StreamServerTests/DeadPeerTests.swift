@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import RowtailCore
+import StreamServer
+import TestSupport
+import Testing
+
+@Suite(.timeLimit(.minutes(1)))
+struct DeadPeerTests {
+    /// The socket of this process whose other end is at a port of this machine.
+    private func socket(connectedTo port: Int) throws -> CInt {
+        for descriptor in CInt(3)..<4096 {
+            var address = sockaddr_in()
+            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+            let result = withUnsafeMutablePointer(to: &address) { address in
+                address.withMemoryRebound(to: sockaddr.self, capacity: 1) { getpeername(descriptor, $0, &length) }
+            }
+            if result == 0, address.sin_family == AF_INET, Int(UInt16(bigEndian: address.sin_port)) == port {
+                return descriptor
+            }
+        }
+        throw StreamClient.Closed()
+    }
+
+    private func option(_ descriptor: CInt, _ level: CInt, _ name: CInt) -> CInt {
+        var value: CInt = 0
+        var length = socklen_t(MemoryLayout<CInt>.size)
+        #expect(getsockopt(descriptor, level, name, &value, &length) == 0)
+        return value
+    }
+
+    @Test func `S5: the kernel looks for peers that vanished`() async throws {
+        let table = HandFedTable(rows: 3)
+        let options = ServerOptions.with { $0.limits.writeTimeout = .milliseconds(12_345) }
+        try await withServer(feeds: [table.feed], options: options) { _, port in
+            let (client, _) = try await StreamClient.stream(port: port, "/feeds/orders")
+            let descriptor = try socket(connectedTo: client.localPort)
+            #expect(option(descriptor, SOL_SOCKET, SO_KEEPALIVE) == 1)
+            #expect(option(descriptor, CInt(IPPROTO_TCP), TCP_KEEPIDLE) == 30)
+            #expect(option(descriptor, CInt(IPPROTO_TCP), TCP_KEEPINTVL) == 10)
+            #expect(option(descriptor, CInt(IPPROTO_TCP), TCP_KEEPCNT) == 3)
+            #expect(option(descriptor, CInt(IPPROTO_TCP), TCP_USER_TIMEOUT) == 12_345)
+            #expect(option(descriptor, CInt(IPPROTO_TCP), TCP_NODELAY) == 1)
+        }
+    }
+
+    /// Makes a socket forget its connection when it is closed, as if its machine were gone; takes a privilege.
+    private static func repair(_ descriptor: CInt) -> Bool {
+        var on: CInt = 1
+        return setsockopt(descriptor, CInt(IPPROTO_TCP), TCP_REPAIR, &on, socklen_t(MemoryLayout<CInt>.size)) == 0
+    }
+
+    private static let canRepair: Bool = {
+        let descriptor = Glibc.socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+        defer { Glibc.close(descriptor) }
+        return repair(descriptor)
+    }()
+
+    @Test(.enabled(if: canRepair, "takes CAP_NET_ADMIN"))
+    func `S5: a peer that vanished without a word is found by the heartbeat`() async throws {
+        let table = HandFedTable(rows: 3)
+        try await withServer(feeds: [table.feed], options: .with { $0.heartbeatInterval = .milliseconds(300) }) {
+            _,
+            port in
+            let descriptor = Glibc.socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_port = UInt16(port).bigEndian
+            address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+            let result = withUnsafePointer(to: &address) { address in
+                address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
+            }
+            #expect(result == 0)
+            let request = Array("GET /feeds/orders HTTP/1.1\r\nHost: a\r\n\r\n".utf8)
+            #expect(send(descriptor, request, request.count, 0) == request.count)
+            try await eventually { table.feed.subscriberCount == 1 }
+            #expect(Self.repair(descriptor))
+            Glibc.close(descriptor)
+            try await eventually { table.feed.subscriberCount == 0 }
+        }
+    }
+}
