@@ -6,7 +6,9 @@ import TestSupport
 import Testing
 
 extension DaemonTests {
-    /// The daemon and the application as two users (hazard H38). Needs root, and a build that everyone may run.
+    /// The daemon and the application as two users (hazard H38).
+    ///
+    /// Needs root, and a build that everyone may run.
     @Suite(
         .enabled("only root may act as two users, on a build that both may run") { try await TwoUsers.arePossible() }
     )
