@@ -34,14 +34,10 @@ final class DatabaseConnection {
         configuration.busyMode = .immediateError
         do {
             queue = try DatabaseQueue(path: path, configuration: configuration)
-        } catch let error as DatabaseError where error.resultCode == .SQLITE_CANTOPEN {
-            guard FileStat(path: path) != nil else { throw Self.missing(path) }
-            throw SourceError(
-                .waiting,
-                "database '\(path)' is at rest and this user can't open it (SQLite code "
-                    + "\(error.extendedResultCode.rawValue)); it is read as soon as the application opens it, or at once "
-                    + "when this user may write to its directory"
-            )
+        } catch let error as DatabaseError
+            where error.resultCode == .SQLITE_CANTOPEN || error.resultCode == .SQLITE_READONLY
+        {
+            throw Self.unopened(path, error)
         }
         // The name may have been given to another file meanwhile; then which one was opened is unknown.
         guard let after = FileStat(path: path), after.identity == before.identity else {
@@ -69,6 +65,29 @@ final class DatabaseConnection {
         // The progress handler points into the memory, and SQLite outlives this while statements do.
         queue.unsafeRead { sqlite3_progress_handler($0.sqliteConnection, 0, nil, nil) }
         deadline.deallocate()
+    }
+
+    /// Why SQLite can't open a file that may be read.
+    ///
+    /// Source: SQLite, "Write-Ahead Logging", section 5: CANTOPEN and READONLY_DIRECTORY where a database in WAL mode is
+    /// closed and its `-shm` file can't be created.
+    private static func unopened(_ path: String, _ error: DatabaseError) -> SourceError {
+        guard FileStat(path: path) != nil else { return missing(path) }
+        let probe = open("/dev/null", O_RDONLY | O_CLOEXEC)
+        guard probe >= 0 else {
+            return SourceError(
+                .waiting,
+                "database '\(path)' can't be opened for want of file descriptors; raise the limit on open files "
+                    + "(LimitNOFILE)"
+            )
+        }
+        close(probe)
+        return SourceError(
+            .waiting,
+            "database '\(path)' is at rest and this user can't open it (SQLite code "
+                + "\(error.extendedResultCode.rawValue)); it is read as soon as the application opens it, or at once "
+                + "when this user may write to its directory"
+        )
     }
 
     private static func missing(_ path: String) -> SourceError {

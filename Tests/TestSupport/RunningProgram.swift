@@ -61,7 +61,7 @@ package final class RunningProgram: Sendable {
                 ? .exit(process.terminationStatus) : .signal(process.terminationStatus)
             state.update { $0.end = end }
         }
-        try process.run()
+        try Self.withoutBlockedSignals { try process.run() }
         pid = process.processIdentifier
         Self.readLines(output) { line in state.update { $0.take(line, \.output) } }
         Self.readLines(errors) { line in state.update { $0.take(line, \.errors) } }
@@ -69,6 +69,15 @@ package final class RunningProgram: Sendable {
 
     deinit {
         if state.value.end == nil { kill(pid, SIGKILL) }
+    }
+
+    /// The threads that tests run on block signals, and a program begins with what the thread that starts it blocks.
+    private static func withoutBlockedSignals(_ body: () throws -> Void) rethrows {
+        var (none, before) = (sigset_t(), sigset_t())
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+        try body()
     }
 
     /// Hands over each line of a pipe, and `nil` at its end.
