@@ -2,6 +2,7 @@
 
 import GRDB
 import GRDBSQLite
+import Glibc
 import RowtailCore
 
 /// Writes the row that a statement stands on as one JSON object, straight from SQLite's memory.
@@ -47,10 +48,20 @@ struct RowEncoder: Sendable {
     func payloadBytes(_ statement: SQLiteStatement) -> Int {
         fields.reduce(0) { sum, field in
             switch sqlite3_column_type(statement, field.column) {
-            case SQLITE_TEXT, SQLITE_BLOB: sum + Int(sqlite3_column_bytes(statement, field.column))
+            case SQLITE_TEXT: sum + (json(statement, field) ?? Self.text(statement, field.column)).count
+            case SQLITE_BLOB: sum + Int(sqlite3_column_bytes(statement, field.column))
             default: sum
             }
         }
+    }
+
+    /// The minified JSON of a column that holds it; `nil` where the text is none.
+    private func json(_ statement: SQLiteStatement, _ field: Field) -> UnsafeRawBufferPointer? {
+        guard let column = field.jsonColumn, sqlite3_column_type(statement, column) == SQLITE_TEXT else { return nil }
+        // SQLite's JSON functions look no further than a NUL, and what comes after it would be lost.
+        let text = Self.text(statement, field.column)
+        guard let start = text.baseAddress, memchr(start, 0, text.count) == nil else { return nil }
+        return Self.text(statement, column)
     }
 
     /// Writes the row.
@@ -82,8 +93,8 @@ struct RowEncoder: Sendable {
                 writer.write(value > 0 ? "\"Infinity\"" : "\"-Infinity\"")
             }
         case SQLITE_TEXT:
-            if let jsonColumn = field.jsonColumn, sqlite3_column_type(statement, jsonColumn) == SQLITE_TEXT {
-                writer.write(json: Self.text(statement, jsonColumn))
+            if let json = json(statement, field) {
+                writer.write(json: json)
             } else {
                 writer.write(jsonString: Self.text(statement, field.column))
             }

@@ -21,11 +21,14 @@ package struct WatchedFile: Sendable {
     /// Reads behind the tail.
     package let pool: ReplayPool
 
+    private let database: TemporaryDatabase?
+
     /// Watches a table of a file.
     ///
     /// - Parameters:
     ///   - path: The database file.
     ///   - watched: The table; `orders` when it isn't given.
+    ///   - database: What has to live as long as this.
     ///   - isListenedTo: Whether there is a subscriber, so that rows are read.
     ///   - onNews: Called on the event loop with each piece of news.
     package init(
@@ -34,10 +37,12 @@ package struct WatchedFile: Sendable {
         state: StateDirectory? = nil,
         tailBytes: Int = 8 << 20,
         replays: Int? = 4,
+        keeping database: TemporaryDatabase? = nil,
         isListenedTo: Bool = true,
         logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
         onNews: @escaping @Sendable (FeedNews) -> Void = { _ in }
     ) async {
+        self.database = database
         poller = DatabasePoller(
             path: path,
             state: state,
