@@ -160,6 +160,15 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     // MARK: - Requests
 
+    /// Makes the codec's types known to the Swift runtime, on one thread.
+    ///
+    /// Seen with Swift 6.3: two event loops that accept their first connections at the same moment, each the first to
+    /// need these generic types, and a null pointer in `swift_conformsToProtocolMaybeInstantiateSuperclasses`.
+    static func prepareCodec() {
+        _ = ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes))
+        _ = HTTPResponseEncoder()
+    }
+
     private func installCodec(_ context: ChannelHandlerContext) throws {
         let handler = RequestHandler(connection: self, router: router, fanOut: fanOut)
         let decoder = ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes))

@@ -40,6 +40,7 @@ package final class Server: Sendable {
         self.group = group
         self.logger = logger
         loops = Array(group.makeIterator())
+        ConnectionHandler.prepareCodec()
         var fanOuts: [NIOLoopBound<FanOut>] = []
         for loop in loops {
             let fanOut = try await loop.submit {
