@@ -94,7 +94,7 @@ package final class StateDirectory: Sendable {
 
     /// Replaces a feed's record soon, after what was asked for before.
     ///
-    /// - Parameter completion: Called on a queue of the directory's with what went wrong, if anything.
+    /// What went wrong, if anything, is told on a queue of the directory's.
     package func writeLater(_ record: FeedRecord, _ completion: @escaping @Sendable ((any Error)?) -> Void) {
         queue.async {
             do {

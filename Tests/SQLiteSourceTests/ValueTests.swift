@@ -7,8 +7,9 @@ import SQLiteSource
 import TestSupport
 import Testing
 
-/// How each kind of value is written: `V1`. The expected bytes are in `Golden/values.txt`.
+/// How each kind of value is written.
 ///
+/// `V1`. The expected bytes are in `Golden/values.txt`.
 /// With `ROWTAIL_UPDATE_GOLDEN` set, the file is written instead of compared.
 @Suite(.timeLimit(.minutes(1))) struct ValueTests {
     /// A value as SQL, where SQL has a literal for it.

@@ -17,9 +17,7 @@ package final class FeedRecorder: Sendable {
 
     private let state: Mutex<State>
 
-    /// Follows a feed from now on.
-    ///
-    /// - Parameter onNews: Called on the event loop with each piece of news, before it is kept.
+    /// Follows a feed from now on; `onNews` is called on the event loop with each piece of news, before it is kept.
     package init(
         _ feed: Feed,
         on eventLoop: any EventLoop = MultiThreadedEventLoopGroup.singleton.any(),

@@ -6,7 +6,7 @@ package import RowtailCore
 extension Segment {
     /// A segment whose events are their own ids, `5@1;`, for tests that look at no wire format.
     ///
-    /// - Parameter through: The last position covered; the last event's when it isn't given.
+    /// It covers what comes up to `through`, or to the last event when that isn't given.
     package convenience init(after: Position, ids: [Int64], through: Int64? = nil, generation: Int = 0) {
         var writer = ByteWriter()
         var events: [Event] = []

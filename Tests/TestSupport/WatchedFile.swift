@@ -23,14 +23,10 @@ package struct WatchedFile: Sendable {
 
     private let database: TemporaryDatabase?
 
-    /// Watches a table of a file.
+    /// Watches a table of a file, `orders` when none is given.
     ///
-    /// - Parameters:
-    ///   - path: The database file.
-    ///   - watched: The table; `orders` when it isn't given.
-    ///   - database: What has to live as long as this.
-    ///   - isListenedTo: Whether there is a subscriber, so that rows are read.
-    ///   - onNews: Called on the event loop with each piece of news.
+    /// `database` has to live as long as this; `isListenedTo` says whether there is a subscriber, so that rows are read;
+    /// `onNews` is called on the event loop with each piece of news.
     package init(
         _ path: String,
         _ watched: WatchedTable = WatchedTable(feed: "orders", table: "orders"),
