@@ -70,7 +70,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         try? installCodec(context)
-        if context.channel.isActive { armDeadline(context) }
+        if context.channel.isActive { armDeadline(context, options.limits.requestTimeout) }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -81,7 +81,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        armDeadline(context)
+        armDeadline(context, options.limits.requestTimeout)
         context.fireChannelActive()
     }
 
@@ -178,9 +178,9 @@ final class ConnectionHandler: ChannelDuplexHandler {
         codec = [decoder, encoder, handler]
     }
 
-    private func armDeadline(_ context: ChannelHandlerContext) {
-        guard let limit = options.limits.requestTimeout else { return }
+    private func armDeadline(_ context: ChannelHandlerContext, _ limit: Duration?) {
         deadline?.cancel()
+        guard let limit else { return }
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
         deadline = context.eventLoop.scheduleTask(in: TimeAmount(limit)) { bound.value.close(promise: nil) }
     }
@@ -250,7 +250,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
             return
         }
         phase = .reading
-        armDeadline(context)
+        armDeadline(context, options.limits.requestTimeout)
         if readWasHeld {
             readWasHeld = false
             context.read()
@@ -258,6 +258,12 @@ final class ConnectionHandler: ChannelDuplexHandler {
         // Not from inside the codec, which is still on the stack.
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
         context.eventLoop.execute { bound.value.advance() }
+    }
+
+    /// Bounds the time that the last bytes of an answer may take; most are gone by now.
+    func limitWrite() {
+        guard case .answering = phase, let context else { return }
+        armDeadline(context, options.limits.writeTimeout)
     }
 
     private func linger(_ context: ChannelHandlerContext) {
@@ -321,6 +327,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
             }
             handler.answered(staysOpen: true)
         }
+        limitWrite()
     }
 
     /// Cuts the connection, without what would make a body look complete.

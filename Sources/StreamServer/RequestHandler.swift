@@ -175,6 +175,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in
             bound.value.answered(staysOpen: exchange.staysOpen)
         }
+        connection.limitWrite()
     }
 
     @discardableResult
@@ -221,6 +222,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             let bound = NIOLoopBound(connection, eventLoop: context.eventLoop)
             write(.ok, fields, exchange, context).whenComplete { _ in bound.value.answered(staysOpen: false) }
             context.flush()
+            connection.limitWrite()
             return
         }
         guard

@@ -57,6 +57,23 @@ struct ListenerTests {
         }
     }
 
+    @Test func `an end that a client of a unix socket doesn't take is not waited for`() async throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.file("rowtail.sock")
+        let table = HandFedTable(rows: 5)
+        let options = ServerOptions.with {
+            $0.endpoints = [.unix(path: path)]
+            $0.limits.writeTimeout = .milliseconds(300)
+        }
+        try await withServer(feeds: [table.feed], options: options) { _, _ in
+            let client = try await StreamClient.connect(unix: path, reads: false)
+            // Each answer ends a stream; their ends fill the socket.
+            let request = "GET /feeds/orders?since=4&limit=1 HTTP/1.1\r\nHost: a\r\n\r\n"
+            for _ in 0..<200 { try? await client.send(String(repeating: request, count: 10)) }
+            await client.waitForClose()
+        }
+    }
+
     @Test func `a socket file that a crash left is replaced`() async throws {
         let directory = try TemporaryDirectory()
         let path = directory.file("rowtail.sock")

@@ -12,6 +12,8 @@ package final class InMemoryFeedSource: FeedSource {
 
     private struct State {
         var rows: [Int64] = []
+        /// The generation that each row was written in, where it isn't the first.
+        var written: [Int64: Int] = [:]
         var generation = 0
         var pagesRead = 0
         var failing = false
@@ -50,9 +52,16 @@ package final class InMemoryFeedSource: FeedSource {
     /// The newest row; 0 when there is none.
     package var last: Int64 { state.withLock { $0.rows.last ?? 0 } }
 
-    /// The JSON of a row.
+    /// The JSON of a row that is there.
+    ///
+    /// A row written in a later generation says so, as it may have the id of one that went away.
     package func json(_ id: Int64) -> String {
-        padding.isEmpty ? "{\"id\":\(id)}" : "{\"id\":\(id),\"padding\":\"\(padding)\"}"
+        state.withLock { json(id, $0) }
+    }
+
+    private func json(_ id: Int64, _ state: borrowing State) -> String {
+        let written = state.written[id].map { ",\"generation\":\($0)" } ?? ""
+        return padding.isEmpty ? "{\"id\":\(id)\(written)}" : "{\"id\":\(id)\(written),\"padding\":\"\(padding)\"}"
     }
 
     /// Has reads fail, or succeed again.
@@ -80,7 +89,10 @@ package final class InMemoryFeedSource: FeedSource {
         state.withLock { state in
             let after = state.rows.last.map(Position.integer) ?? .earliest
             state.rows.append(contentsOf: ids)
-            return segment(Array(ids), after: after, through: .integer(ids.upperBound), state.generation, foundAt)
+            if state.generation > 0 {
+                for id in ids { state.written[id] = state.generation }
+            }
+            return segment(ids, after: after, through: .integer(ids.upperBound), state, foundAt)
         }
     }
 
@@ -88,6 +100,7 @@ package final class InMemoryFeedSource: FeedSource {
     package func rewind(to last: Int64, generation: Int) {
         state.withLock { state in
             state.rows.removeAll { $0 > last }
+            state.written = state.written.filter { $0.key <= last }
             state.generation = generation
         }
     }
@@ -96,20 +109,20 @@ package final class InMemoryFeedSource: FeedSource {
         _ ids: some Sequence<Int64>,
         after: Position,
         through: Position,
-        _ generation: Int,
+        _ state: borrowing State,
         _ foundAt: ContinuousClock.Instant?
     ) -> Segment {
         var writer = ByteWriter()
         var events: [Segment.Event] = []
         for id in ids where passes(id) {
             let position = Position.integer(id)
-            let start = framing.open(EventID(position, generation: generation), in: &writer)
-            writer.write(text: json(id))
+            let start = framing.open(EventID(position, generation: state.generation), in: &writer)
+            writer.write(text: json(id, state))
             framing.close(&writer, from: start)
             events.append(Segment.Event(position: position, end: writer.count))
         }
         return Segment(
-            generation: generation,
+            generation: state.generation,
             after: after,
             through: through,
             copying: writer.bytes,
@@ -144,7 +157,7 @@ package final class InMemoryFeedSource: FeedSource {
             guard !state.failing else { throw Failure() }
             let ids = state.rows[state.rows.count(through: after)..<state.rows.count(through: through)].prefix(pageRows)
             let last = ids.count < pageRows ? through : ids.last.map(Position.integer) ?? through
-            return segment(ids, after: after, through: last, state.generation, nil)
+            return segment(ids, after: after, through: last, state, nil)
         }
     }
 

@@ -131,7 +131,16 @@ package final class StreamClient: Sendable {
 
     /// Sends bytes.
     package func send(_ text: String) async throws {
-        try await channel.writeAndFlush(ByteBuffer(string: text)).get()
+        try await wait(for: channel.writeAndFlush(ByteBuffer(string: text)))
+    }
+
+    /// Waits for the channel; a test that runs out of time closes it, or it would wait for ever.
+    private func wait(for future: EventLoopFuture<Void>) async throws {
+        try await withTaskCancellationHandler {
+            try await future.get()
+        } onCancel: {
+            channel.close(promise: nil)
+        }
     }
 
     /// Sends a request's head.
@@ -280,6 +289,6 @@ package final class StreamClient: Sendable {
 
     /// Waits until the peer closed the connection, dropping what comes in.
     package func waitForClose() async {
-        try? await channel.closeFuture.get()
+        try? await wait(for: channel.closeFuture)
     }
 }

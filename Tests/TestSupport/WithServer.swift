@@ -54,6 +54,7 @@ extension ServerOptions {
 package func eventually(_ isSo: () async throws -> Bool) async throws {
     let eventLoop = MultiThreadedEventLoopGroup.singleton.any()
     while try await !isSo() {
+        try Task.checkCancellation()
         try await eventLoop.scheduleTask(in: .milliseconds(2)) {}.futureResult.get()
     }
 }
