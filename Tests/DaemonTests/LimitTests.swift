@@ -67,7 +67,7 @@ extension DaemonTests {
         @Test func `stalled clients cost neither memory nor the application's log`() async throws {
             let isSoak = ProcessInfo.processInfo.environment["ROWTAIL_SOAK"] == "1"
             let time = Duration.seconds(isSoak ? 60 : 8)
-            let daemon = try await start("poll_interval: 50ms\ntail_bytes: 4MiB\n")
+            let daemon = try await start("poll_interval: 50ms\ntail_bytes: 4MiB\nlimits: {write_timeout: 10m}\n")
             try await daemon.logged("feed is live")
             // The buffers of a tail are full at the beginning, as they would be after a while.
             let writer = try database.connect()
