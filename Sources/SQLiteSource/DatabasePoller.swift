@@ -387,6 +387,8 @@ package actor DatabasePoller {
     package func close() {
         if feeds.contains(where: \.anchorsAreStale) { poll(refreshingAnchors: true) }
         for item in feeds where item.isDirty { item.save() }
+        // What is being written is clean already, and must outlive the process that is about to end.
+        state?.flush()
         letGo()
     }
 }

@@ -106,6 +106,11 @@ package final class StateDirectory: Sendable {
         }
     }
 
+    /// Waits until everything asked for by ``writeLater(_:_:)`` was done.
+    package func flush() {
+        queue.sync {}
+    }
+
     private func replace(_ record: FeedRecord) throws {
         let file = file(record.feed)
         let temporary = "\(file).tmp"
