@@ -111,7 +111,7 @@ package final class Feed: Sendable {
         state.withLock { state in
             state.observers.append((eventLoop, observer))
             var view = FeedView(tailBytes: options.tailBytes)
-            view.apply(.generation(state.status.history, head: state.status.head))
+            if state.status.knowsHead { view.apply(.generation(state.status.history, head: state.status.head)) }
             return view
         }
     }

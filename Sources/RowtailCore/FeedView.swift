@@ -23,6 +23,9 @@ package struct FeedView: Sendable {
     /// The generations so far.
     package private(set) var history: GenerationHistory
 
+    /// Whether ``head`` means something: news of the feed came, or was there from the start.
+    package private(set) var knowsHead = false
+
     /// The newest segments.
     package private(set) var tail: Tail
 
@@ -37,6 +40,7 @@ package struct FeedView: Sendable {
 
     /// Takes in what changed.
     package mutating func apply(_ news: FeedNews) {
+        knowsHead = true
         switch news {
         case .segment(let segment):
             tail.append(segment)

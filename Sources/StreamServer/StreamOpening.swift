@@ -117,7 +117,8 @@ struct StreamOpening {
 
     private func resolve(_ query: StreamQuery) -> EventLoopFuture<Outcome> {
         let policy = query.onReset ?? feed.options.onReset
-        guard feed.status.knowsHead else {
+        // The loop's own view decides, as news of the head may still be on its way here.
+        guard group.view.knowsHead else {
             // The table could not be read yet: the stream opens, and starts when it can.
             return group.eventLoop.makeSucceededFuture(.stream(ticket(query, policy, nil)))
         }

@@ -7,7 +7,9 @@ import Testing
 
 @Suite(.timeLimit(.minutes(1)))
 struct RandomizedTests {
-    /// A sequence of numbers that its seed determines (SplitMix64, Steele et al. 2014).
+    /// A sequence of numbers that its seed determines.
+    ///
+    /// Source: SplitMix64, Steele, Lea and Flood 2014.
     struct Seeded: RandomNumberGenerator {
         var state: UInt64
 
@@ -55,6 +57,82 @@ struct RandomizedTests {
             if Bool.random(using: &random) { await client.close() } else { try await client.reset() }
         }
         return ids
+    }
+
+    /// What a client has of a table whose newest rows go away at times.
+    private struct Copy {
+        var rows: [Int64: String] = [:]
+        var last: Int64 = 0
+
+        mutating func take(_ frame: StreamClient.Frame) throws {
+            let id = try #require(frame.id.flatMap { Int64($0.prefix { $0 != "@" }.replacing("earliest", with: "0")) })
+            if frame.event == "rowtail.reset" {
+                #expect(frame.data?.contains("\"reason\":\"rewound\"") == true)
+                rows = rows.filter { $0.key <= id }
+            } else if frame.event == nil, let data = frame.data {
+                #expect(id > last, "a row came twice")
+                rows[id] = data
+            }
+            last = id
+        }
+    }
+
+    private func copy(_ table: HandFedTable, _ port: Int, until last: Int64, _ random: Seeded) async throws -> Copy {
+        var random = random
+        var copy = Copy()
+        var cursor = "earliest"
+        while copy.rows[last] == nil || cursor != "\(last)@\(table.feed.status.history.current)" {
+            let reads = Bool.random(using: &random)
+            let client = try await StreamClient.connect(port: port, reads: reads, receiveBuffer: reads ? nil : 16 << 10)
+            let query = ["", "?limit=\(Int.random(in: 1...300, using: &random))", "?until=head"].randomElement(
+                using: &random
+            )
+            try await client.request("GET", "/feeds/orders\(query ?? "")", fields: ["Last-Event-ID: \(cursor)"])
+            guard try await client.head().status == 200 else { continue }
+            var rest = Int.random(in: 0...600, using: &random)
+            while rest > 0, let frame = try await client.frame() {
+                rest -= 1
+                guard let id = frame.id else { continue }
+                cursor = id
+                try copy.take(frame)
+                if id == "\(last)@\(table.feed.status.history.current)" { break }
+            }
+            await client.close()
+        }
+        return copy
+    }
+
+    @Test(arguments: [UInt64.random(in: 0...UInt64(UInt32.max)), 1, 2])
+    func `clients follow a table whose newest rows go away`(_ seed: UInt64) async throws {
+        var random = Seeded(state: seed)
+        let last: Int64 = 2500
+        let source = InMemoryFeedSource(pageRows: .random(in: 7...120, using: &random), padding: 100)
+        let table = HandFedTable(rows: 100, source: source) { $0.tailBytes = 24 << 10 }
+        let options = ServerOptions.with { $0.heartbeatInterval = .milliseconds(100) }
+        try await withServer(feeds: [table.feed], options: options, threads: 2) { _, port in
+            try await withThrowingTaskGroup { clients in
+                for _ in 0..<10 {
+                    let own = Seeded(state: random.next())
+                    clients.addTask { try await copy(table, port, until: last, own) }
+                }
+                var history = GenerationHistory()
+                while table.source.last < last {
+                    if history.current == 0 || Int.random(in: 0..<12, using: &random) == 0 {
+                        let base = Int64.random(in: max(1, table.source.last - 300)...table.source.last, using: &random)
+                        history.advance(base: .integer(base))
+                        table.begin(history, last: base)
+                    }
+                    table.publish(min(Int64.random(in: 1...60, using: &random), last - table.source.last))
+                    for _ in 0..<Int.random(in: 0...3, using: &random) {
+                        _ = try await StreamClient.ask(port: port, "/healthz")
+                    }
+                }
+                for try await copy in clients {
+                    #expect(copy.rows.count == Int(last))
+                    #expect(copy.rows.allSatisfy { $0.value == table.source.json($0.key) })
+                }
+            }
+        }
     }
 
     @Test(arguments: [UInt64.random(in: 0...UInt64(UInt32.max)), 1, 2])

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import NIOCore
+import NIOPosix
 import RowtailCore
 import StreamServer
 import TestSupport
@@ -87,6 +89,20 @@ struct StreamStartTests {
             #expect(try await client.head().status == 200)
             #expect(try await client.frame()?.id == "2")
             #expect(try await client.events(2).map(\.id) == ["3", "4"])
+        }
+    }
+
+    @Test func `a stream opened as the head becomes known isn't ahead of its event loop`() async throws {
+        // One loop, so that the first poll ends before its news is looked at.
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let table = HandFedTable(rows: 4, polled: false)
+        try await withServer(feeds: [table.feed], group: group) { _, port in
+            let client = try await StreamClient.connect(port: port)
+            try await client.request("GET", "/feeds/orders", fields: ["Last-Event-ID: 2@1"])
+            _ = try await StreamClient.ask(port: port, "/healthz")
+            try await group.any().submit { table.begin(.broken(3)) }.get()
+            _ = try await client.head()
+            #expect(try await client.events(2).map(\.id) == ["3@1", "4@1"])
         }
     }
 
