@@ -7,10 +7,12 @@ server must allow.
 follow_chromium.py URL LAST_ID PAGE_PORT
 """
 
+import ctypes
 import http.server
 import json
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -84,6 +86,8 @@ browser = subprocess.Popen(
         "--remote-debugging-port=0",
         f"http://127.0.0.1:{port}/",
     ],
+    # PR_SET_PDEATHSIG: a test that fails kills this program, and the browser is to go with it.
+    preexec_fn=lambda: ctypes.CDLL(None).prctl(1, signal.SIGTERM),
     stdin=subprocess.DEVNULL,
     stdout=subprocess.DEVNULL,
     stderr=open(pathlib.Path(profile, "log"), "w"),

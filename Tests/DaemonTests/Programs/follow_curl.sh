@@ -7,6 +7,10 @@
 
 set -uo pipefail
 url=$1 last=$2 id=''
+command -v curl >/dev/null || {
+    echo "no curl found; on Debian: apt-get install curl" >&2
+    exit 1
+}
 
 while [[ $id != "$last" ]]; do
     data='' seen='' event=''
