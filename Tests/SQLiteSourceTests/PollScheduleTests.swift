@@ -82,10 +82,11 @@ import Testing
         #expect(scheduled.watch.state.name == "waiting")
         try Shell.run(
             "sqlite3",
-            [path, TemporaryDatabase.orders + "INSERT INTO orders (customer) VALUES ('ada')"]
+            ["-cmd", ".timeout 10000", path, TemporaryDatabase.orders + "INSERT INTO orders (customer) VALUES ('ada')"]
         )
         await scheduled.head(1)
-        #expect(scheduled.watch.state == .live)
+        // The head is announced just before the poll that found it is over.
+        while scheduled.watch.state != .live { await Task.yield() }
         await scheduled.schedule.stop()
     }
 
