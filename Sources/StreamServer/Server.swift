@@ -26,6 +26,9 @@ package final class Server: Sendable {
     private let logger: Logger
     private let listeners = Listeners()
 
+    /// The endpoints that stopped listening by themselves; a daemon that nobody reaches had better end.
+    package var lostListeners: AsyncStream<Endpoint> { listeners.lost }
+
     /// Makes a server that already follows the feeds, so that they may be polled from now on.
     ///
     /// `replayPages` tells how many pages were read for subscribers behind the tail, for the metric.
@@ -74,7 +77,7 @@ package final class Server: Sendable {
         do {
             for endpoint in options.endpoints {
                 let channel = try await bind(endpoint)
-                listeners.add(channel)
+                listeners.add(channel, at: endpoint)
                 if case .tcp(let host, _) = endpoint, let port = channel.localAddress?.port {
                     bound.append(.tcp(host: host, port: port))
                 } else {

@@ -104,7 +104,20 @@ private struct ServerService: Service {
 
     func run() async throws {
         try await server.listen()
-        try? await gracefulShutdown()
+        let lost = await cancelWhenGracefulShutdown {
+            for await endpoint in server.lostListeners { return Optional(endpoint) }
+            return nil
+        }
         await server.drain()
+        if let lost { throw LostListener(endpoint: lost) }
+    }
+}
+
+/// Why a daemon ends that could go on, but would not be reached.
+private struct LostListener: Error, CustomStringConvertible {
+    let endpoint: Endpoint
+
+    var description: String {
+        "listen: '\(endpoint)' was closed by the system; start rowtail again"
     }
 }
