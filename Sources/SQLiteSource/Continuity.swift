@@ -55,9 +55,9 @@ struct Continuity {
         let proof = try prove(upTo: head, columns)
         switch evidence {
         case .seen:
-            // What was remembered nearest to the head vouches for the rows up to it; others may have come in the place
-            // of those that went, and then the base is where the two histories agree.
-            return .broken(base: proof.newestPresentHolds ? head : proof.newestHolding ?? .earliest)
+            // Not the head: other rows may have come in the place of those that went, and the head be one of them. Near
+            // the head no row is without an anchor, so that where rows were only deleted, it is the base all the same.
+            return .broken(base: proof.newestHolding ?? .earliest)
         case .touched:
             // Checkpoints are everyday, and rows that were all updated since they were remembered may be, too; another
             // file is one where none of them is what it was.

@@ -114,16 +114,16 @@ final class FeedPoll {
             anchorsAreStale = false
             isDirty = true
         } else {
-            try renewNewestAnchor(after: segment)
+            try renewNewestAnchor(at: segment?.through ?? head)
         }
         return Outcome(head: head, verdict: verdict, segment: segment)
     }
 
-    /// Remembers the newest row served as it is now; the rest of the anchors follows within a second.
+    /// Remembers the newest row as it is now; the rest of the anchors follows within a second.
     ///
-    /// It must be provable at once, and a row that the application updates must not look like another one.
-    private func renewNewestAnchor(after segment: Segment?) throws {
-        if let segment, let newest = try reader.anchor(at: segment.through) {
+    /// What clients are told must be provable at once, and a row that the application updates must not look like another.
+    private func renewNewestAnchor(at position: Position) throws {
+        if let newest = try reader.anchor(at: position) {
             record.anchors = Array(([newest] + ladder.filter { $0.position < newest.position }).prefix(Anchor.limit))
             return
         }

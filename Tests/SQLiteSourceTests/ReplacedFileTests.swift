@@ -262,6 +262,22 @@ import Testing
         #expect(try await client.take() == ["reset rewound 6 -> 3@1"] + (4...last).map { "\($0)@1" })
     }
 
+    @Test func `H29: rows that nobody listened for are provable as soon as the head passed them`() async throws {
+        let database = try TemporaryDatabase(journalMode: "delete")
+        try database.insertOrders(3)
+        let watch = await WatchedFile(database.path, isListenedTo: false)
+        try await watch.poll()
+        let copy = try database.copy()
+        try database.shell("\(Self.inserted) ('bob', 2), ('bob', 3), ('bob', 4)")
+        #expect(try await watch.poll() == ["advanced 6"])
+        // Whoever connects now is told 6 as where the stream starts.
+        let client = watch.follow(after: .integer(6))
+        try database.restore(from: copy)
+        try database.shell("\(Self.inserted) ('cyd', 5), ('cyd', 6), ('cyd', 7), ('cyd', 8)")
+        try await watch.poll()
+        #expect(try await client.take() == ["reset rewound 6 -> 3@1", "4@1", "5@1", "6@1", "7@1"])
+    }
+
     @Test func `a daemon that was down goes on in the same generation`() async throws {
         let database = try TemporaryDatabase()
         let directory = try TemporaryDirectory()

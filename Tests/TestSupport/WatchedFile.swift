@@ -7,6 +7,39 @@ import NIOPosix
 package import RowtailCore
 package import SQLiteSource
 
+/// Leads to a source that somebody else keeps, so that a feed and the poller that it belongs to can go away.
+private final class WeakSource: FeedSource {
+    private struct Gone: Error {}
+
+    private weak let source: SQLiteFeedSource?
+
+    init(_ source: SQLiteFeedSource) {
+        self.source = source
+    }
+
+    func page(
+        after: Position,
+        through: Position,
+        generation: Int,
+        on eventLoop: any EventLoop
+    ) -> EventLoopFuture<Segment> {
+        source?.page(after: after, through: through, generation: generation, on: eventLoop)
+            ?? eventLoop.makeFailedFuture(Gone())
+    }
+
+    func position(
+        beforeNewest count: Int,
+        through head: Position,
+        on eventLoop: any EventLoop
+    ) -> EventLoopFuture<Position> {
+        source?.position(beforeNewest: count, through: head, on: eventLoop) ?? eventLoop.makeFailedFuture(Gone())
+    }
+
+    func refresh(on eventLoop: any EventLoop) -> EventLoopFuture<Void> {
+        source?.refresh(on: eventLoop) ?? eventLoop.makeFailedFuture(Gone())
+    }
+}
+
 /// A daemon's view of one table without the server: a poller with one feed, polled by hand.
 package struct WatchedFile: Sendable {
     /// The poller of the file.
@@ -21,6 +54,7 @@ package struct WatchedFile: Sendable {
     /// Reads behind the tail.
     package let pool: ReplayPool
 
+    private let source: SQLiteFeedSource
     private let database: TemporaryDatabase?
 
     /// Watches a table of a file, `orders` when none is given.
@@ -47,9 +81,9 @@ package struct WatchedFile: Sendable {
         )
         pool = ReplayPool(limit: replays)
         let framing = FrameEncoder(feed: watched.feed)
-        let source = SQLiteFeedSource(watched, framing: framing, poller: poller, pool: pool)
+        source = SQLiteFeedSource(watched, framing: framing, poller: poller, pool: pool)
         let options = Feed.Options(name: watched.feed, table: watched.table, tailBytes: tailBytes)
-        feed = Feed(options: options, source: source)
+        feed = Feed(options: options, source: WeakSource(source))
         recorder = FeedRecorder(feed, onNews: onNews)
         if isListenedTo { feed.countSubscriber(1) }
         await poller.add(feed, watched: watched, framing: framing)
