@@ -46,6 +46,9 @@ package struct StreamQuery: Hashable, Sendable {
     /// The greatest length of an event id in bytes.
     package static let idLimit = 1024
 
+    /// How many of the newest rows a stream can start with, so that nobody has an index counted from end to end.
+    package static let newestLimit = 1_000_000
+
     /// Reads a request's query and `Last-Event-ID` header.
     ///
     /// Percent-escapes are decoded and `+` means a space (WHATWG URL, application/x-www-form-urlencoded). A parameter
@@ -117,7 +120,13 @@ package struct StreamQuery: Hashable, Sendable {
         case "latest": return .latest
         default: break
         }
-        if text.utf8.first == UInt8(ascii: "-"), let number = Int(text), number < 0, number != .min {
+        if text.utf8.first == UInt8(ascii: "-"), let number = Int(text) {
+            guard (1...newestLimit).contains(-max(number, -Int.max)) else {
+                throw StreamQueryError(
+                    code: .badRequest,
+                    message: "since: '\(text)' is no number of newest rows; use -1 to -\(newestLimit), or earliest"
+                )
+            }
             return .newest(-number)
         }
         guard text.utf8.count <= idLimit, let id = EventID(text) else {

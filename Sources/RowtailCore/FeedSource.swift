@@ -16,12 +16,14 @@ package protocol FeedSource: Sendable {
     ///   - after: The page begins just after this position.
     ///   - through: The last position wanted; the page may end before.
     ///   - generation: The generation that the positions belong to.
+    ///   - interest: Whether somebody still waits for it.
     ///   - eventLoop: Where the future is completed.
-    /// - Returns: A segment that begins at `after`.
+    /// - Returns: A segment that begins at `after`; it fails when nobody waits for it any more by the time it is its turn.
     func page(
         after: Position,
         through: Position,
         generation: Int,
+        for interest: PageInterest,
         on eventLoop: any EventLoop
     ) -> EventLoopFuture<Segment>
 
@@ -42,4 +44,16 @@ package protocol FeedSource: Sendable {
     ///
     /// - Returns: Succeeds after a poll that began after this call, whatever came of it.
     func refresh(on eventLoop: any EventLoop) -> EventLoopFuture<Void>
+}
+
+extension FeedSource {
+    /// Reads the page after a position for somebody who waits whatever happens.
+    package func page(
+        after: Position,
+        through: Position,
+        generation: Int,
+        on eventLoop: any EventLoop
+    ) -> EventLoopFuture<Segment> {
+        page(after: after, through: through, generation: generation, for: PageInterest(), on: eventLoop)
+    }
 }

@@ -82,6 +82,15 @@ final class DatabaseConnection {
             )
         }
         close(probe)
+        if error.extendedResultCode == .SQLITE_READONLY_ROLLBACK
+            || error.extendedResultCode == .SQLITE_READONLY_RECOVERY
+        {
+            return SourceError(
+                .waiting,
+                "database '\(path)' was left in the middle of a write, which only a writer can undo; it is read as soon as "
+                    + "an application opens it"
+            )
+        }
         return SourceError(
             .waiting,
             "database '\(path)' is at rest and this user can't open it (SQLite code "

@@ -168,8 +168,8 @@ package actor DatabasePoller {
         } catch {
             item.mustRead = true
             let problem = SourceError(error, path: path)
-            // What SQLite says of the file, not of the table, may be over with another connection.
-            if problem.code == .broken, !(error is SourceError) { mustReopen = true }
+            // What SQLite says of the file, not of the query, may be over with another connection.
+            if SourceError.concernsFile(error) { mustReopen = true }
             fail([item], problem, since: start)
         }
     }

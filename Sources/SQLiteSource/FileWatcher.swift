@@ -41,7 +41,7 @@ final class FileWatcher: Sendable {
     func watch(path: String) -> Bool {
         stop()
         let real = FileAccess.realPath(path)
-        let name = real.split(separator: "/").last.map(String.init) ?? real
+        let name = real.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? real
         let descriptor = inotify_init1(CInt(IN_NONBLOCK | IN_CLOEXEC))
         guard descriptor >= 0 else { return false }
         let mask = UInt32(IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF)

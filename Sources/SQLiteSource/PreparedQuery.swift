@@ -17,6 +17,9 @@ struct PreparedQuery {
         self.connection = connection
     }
 
+    /// How many parameters the query has.
+    var parameterCount: Int { Int(sqlite3_bind_parameter_count(statement.sqliteStatement)) }
+
     /// Runs the query and calls `body` on each row until it returns false.
     ///
     /// - Returns: Whether there were no more rows.

@@ -2,6 +2,7 @@
 
 import DequeModule
 import Dispatch
+package import Logging
 import NIOCore
 import RowtailCore
 import Synchronization
@@ -40,7 +41,13 @@ package final class ReplayPool: Sendable {
         case position(Position)
     }
 
-    private typealias Waiter = @Sendable (Result<Answer, any Error>) -> Void
+    /// Nobody waits for the answer, or the pool was stopped.
+    private struct Dropped: Error {}
+
+    private struct Waiter: Sendable {
+        var interest: PageInterest
+        var complete: @Sendable (Result<Answer, any Error>) -> Void
+    }
 
     private struct State {
         var line: Deque<Job> = []
@@ -48,16 +55,38 @@ package final class ReplayPool: Sendable {
         var idle: [ReplayWorker] = []
         var workers = 0
         var pagesRead: UInt64 = 0
+        var isStopped = false
+        /// The feeds whose last read failed, which was said.
+        var failing: Set<String> = []
     }
 
     private let limit: Int
+    private let logger: Logger?
     private let state = Mutex(State())
+    private let busy = DispatchGroup()
 
     /// A pool without connections; they are opened when they are needed.
     ///
-    /// - Parameter limit: How many reads go on at a time; `nil` for no limit.
-    package init(limit: Int?) {
+    /// - Parameters:
+    ///   - limit: How many reads go on at a time; `nil` for no limit.
+    ///   - logger: Gets failures, once for each feed until it can be read again.
+    package init(limit: Int?, logger: Logger? = nil) {
         self.limit = limit ?? .max
+        self.logger = logger
+    }
+
+    /// Drops what waits in line, takes nothing more, and returns when the reads under way are over.
+    package func stop() async {
+        let dropped = state.withLock { state in
+            state.isStopped = true
+            let waiters = state.line.flatMap { state.waiters.removeValue(forKey: $0.key.shared) ?? [] }
+            state.line = []
+            return waiters
+        }
+        for waiter in dropped { waiter.complete(.failure(Dropped())) }
+        await withCheckedContinuation { continuation in
+            busy.notify(queue: .global()) { continuation.resume() }
+        }
     }
 
     /// How many pages were read so far.
@@ -70,11 +99,12 @@ package final class ReplayPool: Sendable {
         after: Position,
         through: Position,
         generation: Int,
+        for interest: PageInterest,
         on eventLoop: any EventLoop
     ) -> EventLoopFuture<Segment> {
         let promise = eventLoop.makePromise(of: Segment.self)
-        let kind = Key.Kind.page(through: through)
-        submit(Job(key: Key(feed: source.name, after: after, generation: generation, kind: kind), source: source)) {
+        let key = Key(feed: source.name, after: after, generation: generation, kind: .page(through: through))
+        submit(Job(key: key, source: source), interest) {
             promise.completeWith(
                 $0.flatMap {
                     if case .segment(let segment) = $0 { .success(segment) } else { .failure(ChannelError.eof) }
@@ -92,7 +122,8 @@ package final class ReplayPool: Sendable {
     ) -> EventLoopFuture<Position> {
         let promise = eventLoop.makePromise(of: Position.self)
         let kind = Key.Kind.position(count: count, through: through)
-        submit(Job(key: Key(feed: source.name, after: .earliest, generation: 0, kind: kind), source: source)) {
+        let key = Key(feed: source.name, after: .earliest, generation: 0, kind: kind)
+        submit(Job(key: key, source: source), PageInterest()) {
             promise.completeWith(
                 $0.flatMap { if case .position(let found) = $0 { .success(found) } else { .failure(ChannelError.eof) } }
             )
@@ -100,22 +131,43 @@ package final class ReplayPool: Sendable {
         return promise.futureResult
     }
 
-    private func submit(_ job: Job, _ waiter: @escaping Waiter) {
-        let worker: ReplayWorker? = state.withLock { state in
-            let key = job.key.shared
-            guard state.waiters[key] == nil else {
-                state.waiters[key]?.append(waiter)
-                return nil
-            }
-            state.waiters[key] = [waiter]
-            state.line.append(job)
-            if let idle = state.idle.popLast() { return idle }
-            guard state.workers < limit else { return nil }
-            state.workers += 1
-            return ReplayWorker(number: state.workers)
+    private func submit(
+        _ job: Job,
+        _ interest: PageInterest,
+        _ complete: @escaping @Sendable (Result<Answer, any Error>) -> Void
+    ) {
+        let waiter = Waiter(interest: interest, complete: complete)
+        let (worker, isStopped): (ReplayWorker?, Bool) = state.withLock { state in
+            guard !state.isStopped else { return (nil, true) }
+            return (admit(job, waiter, &state), false)
         }
+        if isStopped { complete(.failure(Dropped())) }
         guard let worker else { return }
-        worker.queue.async { self.work(worker) }
+        worker.queue.async {
+            self.work(worker)
+            self.busy.leave()
+        }
+    }
+
+    /// Puts a job in line, unless one like it is there.
+    ///
+    /// - Returns: A worker to set to work.
+    private func admit(_ job: Job, _ waiter: Waiter, _ state: inout State) -> ReplayWorker? {
+        let key = job.key.shared
+        guard state.waiters[key] == nil else {
+            state.waiters[key]?.append(waiter)
+            return nil
+        }
+        state.waiters[key] = [waiter]
+        state.line.append(job)
+        if let idle = state.idle.popLast() {
+            busy.enter()
+            return idle
+        }
+        guard state.workers < limit else { return nil }
+        state.workers += 1
+        busy.enter()
+        return ReplayWorker(number: state.workers)
     }
 
     /// Takes jobs from the line until there are none.
@@ -129,14 +181,37 @@ package final class ReplayPool: Sendable {
                 return job
             }
             guard let job = next else { return }
-            let result = Result { try answer(job, worker) }
+            // Clients come and go quicker than pages are read.
+            let isWanted = state.withLock { state in
+                state.waiters[job.key.shared]?.contains { !$0.interest.isLost } ?? false
+            }
+            let result: Result<Answer, any Error> =
+                isWanted ? Result { try answer(job, worker) } : .failure(Dropped())
             let waiters = state.withLock { state in
-                if case .page = job.key.kind { state.pagesRead += 1 }
+                if isWanted, case .page = job.key.kind { state.pagesRead += 1 }
                 return state.waiters.removeValue(forKey: job.key.shared) ?? []
             }
             for waiter in waiters {
-                waiter(result)
+                waiter.complete(result)
             }
+            if isWanted { report(result, of: job) }
+        }
+    }
+
+    /// Says once when a feed's older rows can't be read, and once when they can again.
+    private func report(_ result: Result<Answer, any Error>, of job: Job) {
+        let feed = job.key.feed
+        switch result {
+        case .success:
+            guard state.withLock({ $0.failing.remove(feed) }) != nil else { return }
+            logger?.notice("older rows can be read again", metadata: ["feed": "\(feed)"])
+        case .failure(let error):
+            guard state.withLock({ $0.failing.insert(feed).inserted }) else { return }
+            let reason = SourceError(error, path: job.source.path)
+            logger?.warning(
+                "older rows can't be read, trying again",
+                metadata: ["feed": "\(feed)", "reason": "\(reason)"]
+            )
         }
     }
 

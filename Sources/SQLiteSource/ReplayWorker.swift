@@ -49,10 +49,18 @@ final class ReplayWorker: Sendable {
     func position(_ source: SQLiteFeedSource, beforeNewest count: Int, through: Position) throws -> Position {
         try state.withLock { state in
             let (connection, reader) = try Self.open(source, &state)
-            return try connection.read { db in
-                try reader.prepare(db)
-                return try reader.position(beforeNewest: count, through: through, db)
+            var position = through
+            var left = count
+            // A page's worth of rows at a time, as no read may hold the application up for longer.
+            while left > 0, position > .earliest {
+                let step = min(left, source.watched.pageRows)
+                position = try connection.read { db in
+                    try reader.prepare(db)
+                    return try reader.position(beforeNewest: step, through: position, db)
+                }
+                left -= step
             }
+            return position
         }
     }
 

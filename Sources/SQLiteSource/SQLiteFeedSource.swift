@@ -30,9 +30,10 @@ package final class SQLiteFeedSource: FeedSource {
         after: Position,
         through: Position,
         generation: Int,
+        for interest: PageInterest,
         on eventLoop: any EventLoop
     ) -> EventLoopFuture<Segment> {
-        pool.page(self, after: after, through: through, generation: generation, on: eventLoop)
+        pool.page(self, after: after, through: through, generation: generation, for: interest, on: eventLoop)
     }
 
     /// Finds a position over the pool.

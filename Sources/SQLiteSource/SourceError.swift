@@ -31,6 +31,12 @@ package struct SourceError: Error, Sendable, CustomStringConvertible {
         self.message = message
     }
 
+    /// Whether an error is about the file rather than about what was asked of it.
+    static func concernsFile(_ error: any Error) -> Bool {
+        let codes: [ResultCode] = [.SQLITE_NOTADB, .SQLITE_CORRUPT, .SQLITE_IOERR, .SQLITE_CANTOPEN, .SQLITE_READONLY]
+        return (error as? DatabaseError).map { codes.contains($0.resultCode) } ?? false
+    }
+
     /// Sorts an error of SQLite's by what it means for a feed.
     ///
     /// Source: SQLite, "Result and Error Codes". BUSY in all its kinds, LOCKED and PROTOCOL go by themselves.

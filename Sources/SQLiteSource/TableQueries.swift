@@ -75,11 +75,24 @@ struct TableQueries: Sendable {
 
     /// A name as an SQL identifier.
     static func quoted(_ name: String) -> String {
-        "\"\(name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\""))\""
+        doubling("\"", in: name)
     }
 
     /// A text as an SQL literal.
     static func literal(_ text: String) -> String {
-        "'\(text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''"))'"
+        doubling("'", in: text)
+    }
+
+    /// A text between quotes, with those inside written twice; scalar by scalar, as a quote and a combining accent are
+    /// one character to Swift and two to SQLite.
+    private static func doubling(_ quote: Unicode.Scalar, in text: String) -> String {
+        var result = String.UnicodeScalarView()
+        result.append(quote)
+        for scalar in text.unicodeScalars {
+            if scalar == quote { result.append(quote) }
+            result.append(scalar)
+        }
+        result.append(quote)
+        return String(result)
     }
 }

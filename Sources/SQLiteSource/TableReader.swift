@@ -77,6 +77,14 @@ final class TableReader {
                 firstSpan: watched.filter == nil ? nil : try PreparedQuery(db, queries.firstSpan),
                 rowAt: try PreparedQuery(db, queries.rowAt)
             )
+            // Ours are three; another would be NULL for ever, and let nothing pass without a word.
+            if let pageAfter = compiled?.pageAfter, pageAfter.parameterCount > 3 {
+                compiled = nil
+                throw SourceError(
+                    .broken,
+                    "feeds.\(watched.feed).where has a parameter; write the value in its place"
+                )
+            }
         } catch let error as DatabaseError where error.resultCode == .SQLITE_ERROR {
             throw SourceError(
                 .broken,
@@ -174,13 +182,14 @@ final class TableReader {
             }
         }
         var events: [Segment.Event] = []
+        var passedOver = 0
         writer.truncate(to: 0)
         let query = start == nil ? compiled.firstPage : compiled.pageAfter
         let isDone = try query.run([start, last, Int64(watched.pageRows)]) { statement in
             let position = Position.integer(try watermark(statement))
-            encode(statement, EventID(position, generation: generation), compiled.encoder, into: &writer)
+            passedOver += encode(statement, EventID(position, generation: generation), compiled.encoder, into: &writer)
             events.append(Segment.Event(position: position, end: writer.count))
-            return writer.count < watched.pageBytes && events.count < watched.pageRows
+            return writer.count + passedOver < watched.pageBytes && events.count < watched.pageRows
         }
         return Segment(
             generation: generation,
@@ -192,18 +201,21 @@ final class TableReader {
         )
     }
 
+    /// Writes a row's event.
+    ///
+    /// - Returns: How many bytes were read for it that are not in it, as the row is too large.
     private func encode(
         _ statement: SQLiteStatement,
         _ id: EventID,
         _ encoder: RowEncoder,
         into writer: inout ByteWriter
-    ) {
+    ) -> Int {
         let limit = watched.maxEventBytes
         let before = writer.count
         let payload = encoder.payloadBytes(statement)
         guard payload <= limit else {
             framing.oversize(id, bytes: payload, in: &writer)
-            return
+            return payload
         }
         let start = framing.open(id, in: &writer)
         let dataStart = writer.count
@@ -212,9 +224,10 @@ final class TableReader {
         guard size <= limit else {
             writer.truncate(to: before)
             framing.oversize(id, bytes: size, in: &writer)
-            return
+            return size
         }
         framing.close(&writer, from: start)
+        return 0
     }
 
     // MARK: - Anchors

@@ -52,12 +52,14 @@ final class FeedGroup {
     private func pumpAll() {
         isPumpDue = false
         fanOut.updateNow()
+        let sentBefore = figures.eventsSent
         // From the end, as a subscriber that ends leaves its place to the last one.
         for index in subscribers.indices.reversed() where index < subscribers.count {
             pump(subscribers[index])
         }
         let now = ContinuousClock.now
-        for foundAt in undelivered {
+        // A loop without subscribers delivers nothing.
+        for foundAt in undelivered where figures.eventsSent > sentBefore {
             fanOut.metrics.delivery.record(now - foundAt)
         }
         undelivered.removeAll(keepingCapacity: true)
@@ -85,6 +87,7 @@ final class FeedGroup {
         subscribers[subscriber.index].index = subscriber.index
         subscribers.removeLast()
         feed.countSubscriber(-1)
+        subscriber.interest.lose()
         subscriber.ticket.release()
         fanOut.metrics.closed[reason, default: 0] += 1
     }
@@ -97,15 +100,14 @@ final class FeedGroup {
     }
 
     private func settle(_ subscriber: Subscriber) {
-        guard subscriber.state == nil, !subscriber.isClosed else { return }
+        guard subscriber.state == nil, !subscriber.isClosed, !subscriber.isSettling else { return }
+        subscriber.isSettling = true
         let bound = NIOLoopBound((self, subscriber), eventLoop: eventLoop)
         StreamStart(feed: feed, group: self).resolve(subscriber.query, subscriber.policy).whenComplete { result in
             let (group, subscriber) = bound.value
-            switch result {
-            case .success(let start?): group.begin(subscriber, start)
-            case .success(nil): break
-            case .failure: group.later { bound.value.0.settle(bound.value.1) }
-            }
+            subscriber.isSettling = false
+            // Otherwise the next tick asks again.
+            if case .success(let start?) = result { group.begin(subscriber, start) }
         }
     }
 
@@ -121,9 +123,10 @@ final class FeedGroup {
         pump(subscriber)
     }
 
-    /// Tries again what could not be read; the poller says what is wrong with the file.
-    private func later(_ body: @escaping @Sendable () -> Void) {
-        eventLoop.scheduleTask(in: .milliseconds(.random(in: Self.retryDelay)), body)
+    /// Tries again what could not be read, less and less often.
+    private func later(attempt: Int, _ body: @escaping @Sendable () -> Void) {
+        let delay = Int64.random(in: Self.retryDelay) << min(attempt - 1, 5)
+        eventLoop.scheduleTask(in: .milliseconds(delay), body)
     }
 
     private func tell(_ reset: Reset, to subscriber: Subscriber) {
@@ -280,16 +283,25 @@ final class FeedGroup {
     private func request(after: Position, through: Position, for subscriber: Subscriber) {
         let generation = view.history.current
         let bound = NIOLoopBound((self, subscriber), eventLoop: eventLoop)
-        feed.source.page(after: after, through: through, generation: generation, on: eventLoop).whenComplete { result in
+        let page = feed.source.page(
+            after: after,
+            through: through,
+            generation: generation,
+            for: subscriber.interest,
+            on: eventLoop
+        )
+        page.whenComplete { result in
             let (group, subscriber) = bound.value
             guard !subscriber.isClosed else { return }
             switch result {
             case .success(let segment) where segment.generation == generation && segment.through > segment.after:
                 group.fanOut.updateNow()
+                subscriber.failedPages = 0
                 subscriber.state?.received(segment)
                 group.pump(subscriber)
             case .success, .failure:
-                group.later {
+                subscriber.failedPages += 1
+                group.later(attempt: subscriber.failedPages) {
                     let (group, subscriber) = bound.value
                     subscriber.state?.received(nil)
                     group.pump(subscriber)
@@ -350,7 +362,7 @@ final class FeedGroup {
         remove(subscriber, StreamMetrics.Closed(reason))
         fanOut.metrics.bytesSent += UInt64(frame.utf8.count)
         // No further request is answered on a connection whose server goes away.
-        subscriber.connection.endStream(with: frame, staysOpen: reason != .drain)
+        subscriber.connection.endStream(with: frame, staysOpen: reason != .drain && reason != .age)
     }
 
     /// Ends every stream, each as soon as its connection takes the bytes.

@@ -140,6 +140,8 @@ package final class Server: Sendable {
     private func bootstrap(isTCP: Bool) -> ServerBootstrap {
         var bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: Self.backlog)
+            // Many come at once after a restart.
+            .serverChannelOption(.maxMessagesPerRead, value: 256)
             .serverChannelInitializer { [logger] channel in
                 channel.eventLoop.makeCompletedFuture {
                     // Out of descriptors: stop accepting for a moment. The listener stays.

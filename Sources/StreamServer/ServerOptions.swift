@@ -63,7 +63,7 @@ package struct ServerOptions: Sendable {
     /// Which web pages may read.
     package var cors = CORSPolicy()
 
-    /// The version in `rowtail_build_info` and `Server`.
+    /// The version in `rowtail_build_info`.
     package var version = ""
 
     /// The defaults for some endpoints.

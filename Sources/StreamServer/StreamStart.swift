@@ -41,9 +41,10 @@ struct StreamStart {
             }
         let fresh = needsHead ? feed.source.refresh(on: eventLoop) : eventLoop.makeSucceededVoidFuture()
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        return fresh.flatMap { bound.value.position(start) }.map {
-            bound.value.resolution(start, at: $0, query, policy)
-        }
+        // A table that can't be read now is asked again later; a browser would never come back from an error.
+        return fresh.flatMap { bound.value.position(start) }
+            .map { bound.value.resolution(start, at: $0, query, policy) }
+            .flatMapErrorThrowing { _ in nil }
     }
 
     /// The position that a start means; `nil` for an id, which takes more than a position to judge.
@@ -72,6 +73,8 @@ struct StreamStart {
         _ query: StreamQuery,
         _ policy: ResetPolicy
     ) -> Resolution? {
+        // An end that is taken from a head of some other moment would leave rows out.
+        if query.untilHead, !feed.status.isCurrent { return nil }
         let view = group.view
         let current = view.history.current
         var reset: Reset?

@@ -35,6 +35,12 @@ final class Subscriber {
     /// Why the stream is to end as soon as the connection takes bytes.
     var ending: EndReason?
     var isClosed = false
+    /// Whether its start is being looked up.
+    var isSettling = false
+    /// How many pages in a row could not be read.
+    var failedPages = 0
+    /// Whether pages that wait in line for it are still worth reading.
+    let interest = PageInterest()
     /// Whether the pump is at work on it.
     var isPumping = false
 

@@ -27,7 +27,7 @@ struct Daemon {
         ProcessLimits.raiseOpenFiles()
         ProcessLimits.ignoreBrokenPipes()
         let state = try settings.stateDirectory.map { try StateDirectory(path: $0) }
-        let pool = ReplayPool(limit: settings.limits.replays)
+        let pool = ReplayPool(limit: settings.limits.replays, logger: logger)
         // A thread each: reading one file must not hold up another.
         let pollGroup = MultiThreadedEventLoopGroup(numberOfThreads: Set(settings.feeds.map(\.database)).count)
         let (feeds, pollers) = await makeFeeds(state, pool, pollGroup)
@@ -51,6 +51,8 @@ struct Daemon {
             logger: Self.quiet(logger)
         ).run()
         logger.info("ended")
+        // Reads under way answer on the event loops.
+        await pool.stop()
         try await group.shutdownGracefully()
         try await pollGroup.shutdownGracefully()
     }

@@ -145,18 +145,33 @@ struct StreamStartTests {
         }
     }
 
-    @Test func `a start that can't be read is an error that says so`() async throws {
+    @Test func `a start that can't be read now is waited for`() async throws {
         let table = HandFedTable(rows: 4)
-        try await withServer(feeds: [table.feed], options: .with { $0.limits.streams = 1 }) { _, port in
+        try await withServer(
+            feeds: [table.feed],
+            options: .with { $0.heartbeatInterval = .milliseconds(100) }
+        ) { _, port in
             table.source.fail(true)
-            let client = try await StreamClient.connect(port: port)
-            let (head, body) = try await client.ask("/feeds/orders?since=-2")
-            #expect(head.status == 503)
-            #expect(body.contains(#""code":"unavailable""#))
+            // A browser would never come back from an error.
+            let (client, head) = try await StreamClient.stream(port: port, "/feeds/orders?since=-2")
+            #expect(head.status == 200)
+            #expect(try await client.frame()?.id == nil)
             table.source.fail(false)
-            // The place was given back.
-            try await client.request("GET", "/feeds/orders?since=-2")
-            #expect(try await client.head().status == 200)
+            #expect(try await client.events(2).map(\.id) == ["3", "4"])
+        }
+    }
+
+    @Test func `an end at the head waits until someone can tell where that is`() async throws {
+        let table = HandFedTable(rows: 4)
+        try await withServer(
+            feeds: [table.feed],
+            options: .with { $0.heartbeatInterval = .milliseconds(100) }
+        ) { _, port in
+            table.polled(.busy, nil)
+            let (client, head) = try await StreamClient.stream(port: port, "/feeds/orders?since=4&until=head")
+            #expect(head.status == 200)
+            table.polled(.rows, .live)
+            #expect(try await client.event()?.event == "rowtail.end")
         }
     }
 

@@ -61,7 +61,7 @@ package final class HandFedTable: Sendable {
     }
 
     /// Records a poll.
-    package func polled(_ result: PollResult = .quiet, _ state: FeedState = .live) {
+    package func polled(_ result: PollResult = .quiet, _ state: FeedState? = .live) {
         feed.polled(result, state: state, took: .microseconds(300), timestamp: 1_790_000_000)
     }
 }

@@ -146,6 +146,7 @@ package final class InMemoryFeedSource: FeedSource {
         after: Position,
         through: Position,
         generation: Int,
+        for interest: PageInterest,
         on eventLoop: any EventLoop
     ) -> EventLoopFuture<Segment> {
         turn(on: eventLoop).flatMapThrowing { try self.page(after: after, through: through) }

@@ -21,9 +21,10 @@ private final class WeakSource: FeedSource {
         after: Position,
         through: Position,
         generation: Int,
+        for interest: PageInterest,
         on eventLoop: any EventLoop
     ) -> EventLoopFuture<Segment> {
-        source?.page(after: after, through: through, generation: generation, on: eventLoop)
+        source?.page(after: after, through: through, generation: generation, for: interest, on: eventLoop)
             ?? eventLoop.makeFailedFuture(Gone())
     }
 
