@@ -46,9 +46,6 @@ package struct StreamQuery: Hashable, Sendable {
     /// The greatest length of an event id in bytes.
     package static let idLimit = 1024
 
-    /// How many of the newest rows a stream can start with, so that nobody has an index counted from end to end.
-    package static let newestLimit = 1_000_000
-
     /// Reads a request's query and `Last-Event-ID` header.
     ///
     /// Percent-escapes are decoded and `+` means a space (WHATWG URL, application/x-www-form-urlencoded). A parameter
@@ -120,11 +117,11 @@ package struct StreamQuery: Hashable, Sendable {
         case "latest": return .latest
         default: break
         }
-        if text.utf8.first == UInt8(ascii: "-"), let number = Int(text) {
-            guard (1...newestLimit).contains(-max(number, -Int.max)) else {
+        if text.utf8.first == UInt8(ascii: "-"), let number = Int(text), number != .min {
+            guard number < 0 else {
                 throw StreamQueryError(
                     code: .badRequest,
-                    message: "since: '\(text)' is no number of newest rows; use -1 to -\(newestLimit), or earliest"
+                    message: "since: '\(text)' is no number of newest rows; use -1 or less, or latest"
                 )
             }
             return .newest(-number)

@@ -56,7 +56,8 @@ extension DaemonTests {
         }
 
         @Test(arguments: [SIGTERM, SIGKILL])
-        func `500 clients come back after a restart and get everything`(signal: Int32) async throws {
+        func `S6: 5000 clients come back after a restart and get everything`(signal: Int32) async throws {
+            try ProcessFigures.raiseOpenFiles()
             let database = try TemporaryDatabase()
             try database.insertOrders(10)
             let port = try DaemonProcess.freePort()
@@ -70,7 +71,7 @@ extension DaemonTests {
                 in: database.directory
             )
             let first = try await DaemonProcess.start(config: config)
-            let followers = (0..<500).map { _ in StreamFollower(port: port, "/feeds/orders") }
+            let followers = (0..<5000).map { _ in StreamFollower(port: port, "/feeds/orders") }
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for follower in followers {
                     group.addTask { await follower.follow(to: 40, retry: .milliseconds(200)) }
@@ -86,7 +87,7 @@ extension DaemonTests {
                 for follower in followers {
                     _ = try await follower.state.until("row 30") { $0.rows.last == 30 ? true : nil }
                 }
-                print("500 clients were back after \(ContinuousClock.now - start)")
+                print("5000 clients were back after \(ContinuousClock.now - start)")
                 try database.insertOrders(10)
                 try await group.waitForAll()
                 #expect(try await second.terminate() == .exit(0))

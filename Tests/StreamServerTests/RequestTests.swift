@@ -53,6 +53,7 @@ struct RequestTests {
         Refusal("/feeds/orders?since=%ff", 400, "bad_request"),
         Refusal("/feeds/orders?since=", 400, "bad_event_id"),
         Refusal("/feeds/orders?since=-0x1", 400, "bad_event_id"),
+        Refusal("/feeds/orders?since=-0", 400, "bad_request"),
         Refusal("/feeds/orders?since=-9223372036854775809", 400, "bad_event_id"),
         Refusal("/feeds/orders?last_event_id=abc", 400, "bad_event_id"),
         Refusal("/feeds/orders?last_event_id=5@", 400, "bad_event_id"),

@@ -5,6 +5,17 @@ package import Glibc
 
 /// What the kernel says of a process; see proc(5).
 package enum ProcessFigures {
+    /// Lets this process have as many files and sockets open as it may.
+    ///
+    /// - Throws: `POSIXError` when the kernel refuses.
+    package static func raiseOpenFiles() throws {
+        var limit = rlimit()
+        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        guard getrlimit(resource, &limit) == 0 else { throw POSIXError(.EPERM) }
+        limit.rlim_cur = limit.rlim_max
+        guard setrlimit(resource, &limit) == 0 else { throw POSIXError(.EPERM) }
+    }
+
     /// The time on processors so far, in user and kernel mode.
     package static func processorTime(_ pid: pid_t) throws -> Duration {
         let text = try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
