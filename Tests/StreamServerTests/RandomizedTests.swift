@@ -31,7 +31,7 @@ struct RandomizedTests {
             let client = try await StreamClient.connect(
                 port: port,
                 reads: Bool.random(using: &random),
-                readSize: .random(in: 1...5000, using: &random),
+                readSize: .random(in: 100...5000, using: &random),
                 receiveBuffer: Bool.random(using: &random) ? 16 << 10 : nil
             )
             // Several finite streams on one connection, or one that is cut.

@@ -94,12 +94,12 @@ actor ByteReader {
             return true
         }
         guard let line = try await line() else { return false }
-        guard let size = Int(line, radix: 16) else { throw StreamClient.Closed() }
+        guard let size = Int(line, radix: 16) else { throw StreamClient.Closed("the chunk size '\(line)'") }
         while raw.readableBytes < size + 2 {
             guard await fill() else { return false }
         }
         body.writeBytes(raw.readBytes(length: size) ?? [])
-        guard raw.readBytes(length: 2) == Array("\r\n".utf8) else { throw StreamClient.Closed() }
+        guard raw.readBytes(length: 2) == Array("\r\n".utf8) else { throw StreamClient.Closed("no end of a chunk") }
         if size == 0 { sawFinalChunk = true }
         return true
     }

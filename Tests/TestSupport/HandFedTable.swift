@@ -19,7 +19,8 @@ package final class HandFedTable: Sendable {
         configure: (inout Feed.Options) -> Void = { _ in }
     ) {
         self.source = source ?? InMemoryFeedSource(feed: name)
-        var options = Feed.Options(name: name, table: name)
+        // Readiness of a feed that nobody polls lasts five intervals; tests may stand still for a while.
+        var options = Feed.Options(name: name, table: name, pollInterval: .seconds(60))
         configure(&options)
         feed = Feed(options: options, source: self.source)
         if rows > 0 { _ = self.source.append(1...rows) }

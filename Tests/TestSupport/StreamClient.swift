@@ -50,8 +50,13 @@ package final class StreamClient: Sendable {
 
     /// The connection is gone, or was when more was expected.
     package struct Closed: Error {
-        /// A connection that is gone.
-        package init() {}
+        /// What came instead of what was expected.
+        package var found: String
+
+        /// A connection that is gone, or on which something else came.
+        package init(_ found: String = "the end") {
+            self.found = found
+        }
     }
 
     private let channel: any Channel
