@@ -19,20 +19,31 @@ package struct Anchor: Hashable, Sendable {
 
     /// Whether the row found at this position is the one remembered.
     ///
-    /// It is when more than half of the columns that both know are unchanged: rows get updated and columns get added. A
-    /// row that had nothing but its key is known by that alone.
-    package func holds(_ found: [String: UInt64]) -> Bool {
+    /// It is when more than half of the columns that both know are unchanged, as rows get updated and columns get added,
+    /// and one that tells rows apart is among them: a status, a currency or NULL is the same in many rows. A row that had
+    /// nothing but its key is known by that alone.
+    ///
+    /// - Parameters:
+    ///   - found: The hashed columns of the row that is there now.
+    ///   - telling: The names of the columns whose value here no other row that is remembered has.
+    /// - Returns: Whether it is the same row.
+    package func holds(_ found: [String: UInt64], telling: Set<String>) -> Bool {
         guard !columns.isEmpty else { return true }
         var common = 0
         var unchanged = 0
+        var canTell = false
+        var tells = false
         for (name, hash) in columns {
             guard let other = found[name] else { continue }
+            let isTelling = telling.contains(name)
             common += 1
+            canTell = canTell || isTelling
             if other == hash {
                 unchanged += 1
+                tells = tells || isTelling
             }
         }
-        return unchanged * 2 > common
+        return unchanged * 2 > common && (tells || !canTell)
     }
 }
 

@@ -83,9 +83,11 @@ struct Continuity {
 
     private func prove(upTo head: Position, _ columns: (Position) throws -> [String: UInt64]?) rethrows -> Proof {
         var proof = Proof()
+        let occurrences = occurrences()
         for anchor in anchors where anchor.position <= head {
             guard let found = try columns(anchor.position) else { continue }
-            let holds = anchor.holds(found)
+            let telling = anchor.columns.filter { occurrences[$0.key]?[$0.value] == 1 }.keys
+            let holds = anchor.holds(found, telling: Set(telling))
             if !proof.someArePresent { proof.newestPresentHolds = holds }
             proof.someArePresent = true
             if holds {
@@ -94,5 +96,16 @@ struct Continuity {
             }
         }
         return proof
+    }
+
+    /// In how many of the remembered rows each column has each of its values.
+    private func occurrences() -> [String: [UInt64: Int]] {
+        var occurrences: [String: [UInt64: Int]] = [:]
+        for anchor in anchors {
+            for (name, hash) in anchor.columns {
+                occurrences[name, default: [:]][hash, default: 0] += 1
+            }
+        }
+        return occurrences
     }
 }

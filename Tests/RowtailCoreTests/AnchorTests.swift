@@ -27,7 +27,30 @@ import Testing
         found: [String: UInt64],
         holds: Bool
     ) {
-        #expect(Anchor(position: .integer(1), columns: remembered).holds(found) == holds)
+        let anchor = Anchor(position: .integer(1), columns: remembered)
+        #expect(anchor.holds(found, telling: []) == holds)
+        #expect(anchor.holds(found, telling: Set(remembered.keys)) == holds)
+    }
+
+    @Test(
+        arguments: [
+            // `status`, `currency` and `note` are as in other rows.
+            (["token": 1, "status": 5, "currency": 6, "note": 7], ["token"], true),
+            (["token": 9, "status": 5, "currency": 6, "note": 7], ["token"], false),
+            (["token": 9, "status": 5, "currency": 6, "note": 7], [], true),
+            (["token": 1, "status": 9, "currency": 9, "note": 9], ["token"], false),
+            (["token": 1, "status": 9, "currency": 6, "note": 7], ["token", "status"], true),
+            // The column that tells rows apart was dropped.
+            (["status": 5, "currency": 6, "note": 7], ["token"], true),
+        ] as [([String: UInt64], Set<String>, Bool)]
+    )
+    func `an anchor holds only when a column that tells rows apart is unchanged`(
+        found: [String: UInt64],
+        telling: Set<String>,
+        holds: Bool
+    ) {
+        let remembered: [String: UInt64] = ["token": 1, "status": 5, "currency": 6, "note": 7]
+        #expect(Anchor(position: .integer(1), columns: remembered).holds(found, telling: telling) == holds)
     }
 }
 
