@@ -17,6 +17,9 @@ final class FeedPoll {
         var segment: Segment?
     }
 
+    /// Fewer anchors than this don't show which columns tell rows apart, so they are read again at once.
+    private static let fewAnchors = 4
+
     let feed: Feed
     let reader: TableReader
     private(set) var record: FeedRecord
@@ -108,7 +111,7 @@ final class FeedPoll {
                 writer: &writer
             )
         }
-        if refreshingAnchors || verdict != .same || isFirst {
+        if refreshingAnchors || verdict != .same || isFirst || ladder.count < Self.fewAnchors {
             ladder = try reader.anchors(backFrom: head, db)
             record.anchors = ladder
             anchorsAreStale = false
