@@ -22,6 +22,8 @@ struct TableQueries: Sendable {
     let rowUpTo: String
     /// All columns of the row at `?1`, the watermark first.
     let rowAt: String
+    /// A query of nothing but the filter, where there is one.
+    let filterAlone: String?
     /// The greatest watermark ever given out.
     let sequence: String
 
@@ -53,6 +55,7 @@ struct TableQueries: Sendable {
         }
         let list = results.joined(separator: ", ")
         let filter = watched.filter.map { " AND (\($0)\n)" } ?? ""
+        filterAlone = watched.filter.map { "SELECT 1 FROM \(table) WHERE (\($0)\n)" }
         let order = "ORDER BY \(mark)"
 
         newest = "SELECT \(mark) FROM \(table) \(order) DESC LIMIT 1"

@@ -77,8 +77,8 @@ final class TableReader {
                 firstSpan: watched.filter == nil ? nil : try PreparedQuery(db, queries.firstSpan),
                 rowAt: try PreparedQuery(db, queries.rowAt)
             )
-            // Ours are three; another would be NULL for ever, and let nothing pass without a word.
-            if let pageAfter = compiled?.pageAfter, pageAfter.parameterCount > 3 {
+            // A parameter would be NULL for ever, or one of ours, and let nothing pass without a word.
+            if let probe = queries.filterAlone, try PreparedQuery(db, probe).parameterCount > 0 {
                 compiled = nil
                 throw SourceError(
                     .broken,

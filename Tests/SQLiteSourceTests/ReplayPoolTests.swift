@@ -104,6 +104,48 @@ private final class Gate: EventFraming {
         #expect(pool.pagesRead == 2)
     }
 
+    @Test func `a page that nobody waits for any more is not read`() async throws {
+        let database = try TemporaryDatabase()
+        try database.insertOrders(20)
+        let gate = Gate()
+        let pool = ReplayPool(limit: 1)
+        let source = source(database.path, gate, pool)
+        let first = page(source, after: 0)
+        await gate.waitForReads(1)
+        let interest = PageInterest()
+        let abandoned = source.page(
+            after: .integer(5),
+            through: .integer(20),
+            generation: 0,
+            for: interest,
+            on: eventLoop
+        )
+        let wanted = page(source, after: 7)
+        interest.lose()
+        gate.letThrough()
+        _ = try await first.get()
+        await #expect(throws: (any Error).self) { _ = try await abandoned.get() }
+        #expect(try await wanted.get().events.first?.position == .integer(8))
+        #expect(pool.pagesRead == 2)
+    }
+
+    @Test func `a pool that stops drops what waits and ends what is under way`() async throws {
+        let database = try TemporaryDatabase()
+        try database.insertOrders(20)
+        let gate = Gate()
+        let pool = ReplayPool(limit: 1)
+        let source = source(database.path, gate, pool)
+        let first = page(source, after: 0)
+        await gate.waitForReads(1)
+        let waiting = page(source, after: 5)
+        async let stopped: Void = pool.stop()
+        await #expect(throws: (any Error).self) { _ = try await waiting.get() }
+        gate.letThrough()
+        await stopped
+        #expect(try await first.get().events.count == 1)
+        await #expect(throws: (any Error).self) { _ = try await page(source, after: 9).get() }
+    }
+
     @Test func `no more reads go on at a time than allowed`() async throws {
         let database = try TemporaryDatabase()
         try database.insertOrders(20)
