@@ -124,6 +124,14 @@ final class DatabaseConnection {
         return version
     }
 
+    /// Reads a table in one short transaction, with queries that fit the schema that the transaction sees.
+    func read<Value>(with reader: TableReader, _ body: (Database) throws -> Value) throws -> Value {
+        try read { db in
+            try reader.prepare(db)
+            return try body(db)
+        }
+    }
+
     /// Reads in one short transaction, which is over when this returns.
     func read<Value>(_ body: (Database) throws -> Value) throws -> Value {
         let limit = Self.transactionLimit.components.seconds * 1_000_000_000

@@ -185,15 +185,13 @@ package actor DatabasePoller {
         var pagesLeft = max(16, 2 * bound / reader.watched.pageBytes)
         while upper > .earliest, footprint < bound, pagesLeft > 0 {
             var pages: [Segment] = []
-            let lower = try connection.read { db in
-                try reader.prepare(db)
-                return try reader.position(beforeNewest: reader.watched.pageRows, through: upper, db)
+            let lower = try connection.read(with: reader) {
+                try reader.position(beforeNewest: reader.watched.pageRows, through: upper, $0)
             }
             var after = lower
             while after < upper {
-                let page = try connection.read { db in
-                    try reader.prepare(db)
-                    return try reader.page(
+                let page = try connection.read(with: reader) { _ in
+                    try reader.page(
                         after: after,
                         through: upper,
                         generation: item.record.history.current,

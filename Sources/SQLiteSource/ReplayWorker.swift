@@ -32,9 +32,8 @@ final class ReplayWorker: Sendable {
     func page(_ source: SQLiteFeedSource, after: Position, through: Position, generation: Int) throws -> Segment {
         try state.withLock { state in
             let (connection, reader) = try Self.open(source, &state)
-            return try connection.read { db in
-                try reader.prepare(db)
-                return try reader.page(
+            return try connection.read(with: reader) { _ in
+                try reader.page(
                     after: after,
                     through: through,
                     generation: generation,
@@ -54,9 +53,8 @@ final class ReplayWorker: Sendable {
             // A page's worth of rows at a time, as no read may hold the application up for longer.
             while left > 0, position > .earliest {
                 let step = min(left, source.watched.pageRows)
-                position = try connection.read { db in
-                    try reader.prepare(db)
-                    return try reader.position(beforeNewest: step, through: position, db)
+                position = try connection.read(with: reader) {
+                    try reader.position(beforeNewest: step, through: position, $0)
                 }
                 left -= step
             }
