@@ -172,30 +172,37 @@ package final class ReplayPool: Sendable {
 
     /// Takes jobs from the line until there are none.
     private func work(_ worker: ReplayWorker) {
-        while true {
-            let next: Job? = state.withLock { state in
-                guard let job = state.line.popFirst() else {
-                    state.idle.append(worker)
-                    return nil
-                }
-                return job
-            }
-            guard let job = next else { return }
-            // Clients come and go quicker than pages are read.
-            let isWanted = state.withLock { state in
-                state.waiters[job.key.shared]?.contains { !$0.interest.isLost } ?? false
-            }
-            let result: Result<Answer, any Error> =
-                isWanted ? Result { try answer(job, worker) } : .failure(Dropped())
+        while let job = next(for: worker) {
+            let result = Result { try answer(job, worker) }
             let waiters = state.withLock { state in
-                if isWanted, case .page = job.key.kind { state.pagesRead += 1 }
+                if case .page = job.key.kind { state.pagesRead += 1 }
                 return state.waiters.removeValue(forKey: job.key.shared) ?? []
             }
             for waiter in waiters {
                 waiter.complete(result)
             }
-            if isWanted { report(result, of: job) }
+            report(result, of: job)
         }
+    }
+
+    /// The next job in line that somebody still waits for; clients come and go quicker than pages are read.
+    ///
+    /// - Returns: `nil` when there is none, and the worker is idle.
+    private func next(for worker: ReplayWorker) -> Job? {
+        let (job, dropped): (Job?, [Waiter]) = state.withLock { state in
+            var dropped: [Waiter] = []
+            while let job = state.line.popFirst() {
+                let key = job.key.shared
+                if state.waiters[key]?.contains(where: { !$0.interest.isLost }) == true { return (job, dropped) }
+                dropped += state.waiters.removeValue(forKey: key) ?? []
+            }
+            state.idle.append(worker)
+            return (nil, dropped)
+        }
+        for waiter in dropped {
+            waiter.complete(.failure(Dropped()))
+        }
+        return job
     }
 
     /// Says once when a feed's older rows can't be read, and once when they can again.
