@@ -59,16 +59,7 @@ extension StreamClient.Frame {
                 frame = StreamClient.Frame()
                 continue
             }
-            let parts = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-            let value = parts.count > 1 ? String(parts[1].first == " " ? parts[1].dropFirst() : parts[1][...]) : ""
-            switch parts[0] {
-            case "": frame.comments.append(value)
-            case "id": frame.id = value
-            case "event": frame.event = value
-            case "data": frame.data = value
-            case "retry": frame.retry = Int(value)
-            default: break
-            }
+            frame.read(line[...])
         }
         return frames
     }

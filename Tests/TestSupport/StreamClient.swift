@@ -32,6 +32,20 @@ package final class StreamClient: Sendable {
         /// The comments.
         package var comments: [String] = []
 
+        /// Takes in a line that is not empty (WHATWG HTML, section 9.2.6), but for the rule that joins several `data:`.
+        mutating func read(_ line: Substring) {
+            let parts = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            let value = parts.count > 1 ? String(parts[1].first == " " ? parts[1].dropFirst() : parts[1][...]) : ""
+            switch parts[0] {
+            case "": comments.append(value)
+            case "id": id = value
+            case "event": event = value
+            case "data": data = value
+            case "retry": retry = Int(value)
+            default: break
+            }
+        }
+
         /// A block with these fields.
         package init(
             id: String? = nil,
@@ -256,16 +270,7 @@ package final class StreamClient: Sendable {
                 return frame
             }
             isEmpty = false
-            let parts = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-            let value = parts.count > 1 ? String(parts[1].first == " " ? parts[1].dropFirst() : parts[1][...]) : ""
-            switch parts[0] {
-            case "": frame.comments.append(value)
-            case "id": frame.id = value
-            case "event": frame.event = value
-            case "data": frame.data = value
-            case "retry": frame.retry = Int(value)
-            default: break
-            }
+            frame.read(line[...])
         }
         return nil
     }
