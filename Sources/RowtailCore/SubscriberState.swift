@@ -91,6 +91,23 @@ package struct SubscriberState: Sendable {
         told != id
     }
 
+    /// Whether the stream goes on for as long as there are rows, and has no end of its own.
+    package var isOpenEnded: Bool {
+        remaining == nil && until == nil && !failed
+    }
+
+    /// Whether another stream gets the same next.
+    package func stands(with other: SubscriberState) -> Bool {
+        position == other.position && generation == other.generation
+    }
+
+    /// Records that everything was sent that was sent to another stream since the two stood at the same place.
+    package mutating func follow(_ other: SubscriberState) {
+        position = other.position
+        // This client may know a newer id, from a checkpoint or as it came later.
+        if other.told.position > told.position { told = other.told }
+    }
+
     /// Whether the stream follows the head rather than catching up.
     package func isLive(in view: borrowing FeedView) -> Bool {
         position >= view.head || view.tail.index(after: position) != nil

@@ -41,7 +41,7 @@ final class FanOut {
 
     private func tick() {
         updateNow()
-        for group in groups.values where !group.subscribers.isEmpty {
+        for group in groups.values where !group.isEmpty {
             group.tick(options)
         }
     }

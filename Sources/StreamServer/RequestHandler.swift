@@ -239,7 +239,6 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         write(.ok, fields, exchange, context)
         let subscriber = ticket.makeSubscriber(
             connection: connection,
-            channel: context.channel,
             descriptor: descriptor,
             isChunked: exchange.version == .http1_1
         )

@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
-import RowtailCore
 
 /// Hands shared bytes straight to the kernel, past the channel and its buffers.
 ///
 /// A wrapper of `sendmsg(2)` that never blocks, raises no signal and takes many pieces in one call. Only for a socket
 /// whose channel holds nothing back, or bytes would overtake others.
 enum SocketWriter {
-    /// How many pieces one call takes; IOV_MAX is 1024, and more of them gain nothing.
-    static let pieceLimit = 64
-
     /// What came of a call.
     enum Result {
         /// So many bytes were taken, which may be none.
@@ -19,44 +15,64 @@ enum SocketWriter {
         case failed
     }
 
-    /// Sends the bytes of slices, in order.
-    static func send(_ slices: [SubscriberState.Slice], to descriptor: CInt) -> Result {
-        withUnsafeTemporaryAllocation(of: iovec.self, capacity: slices.count) { pieces in
-            for (index, slice) in slices.enumerated() {
-                let bytes = UnsafeRawBufferPointer(rebasing: slice.segment.bytes[slice.bytes])
-                pieces[index] = iovec(
-                    iov_base: UnsafeMutableRawPointer(mutating: bytes.baseAddress),
-                    iov_len: bytes.count
-                )
+    private static let flags = CInt(MSG_DONTWAIT) | CInt(MSG_NOSIGNAL)
+
+    /// Sends a batch to one socket.
+    static func send(_ batch: SendBatch, to descriptor: CInt) -> Result {
+        var result = Result.sent(batch.byteCount)
+        withUnsafePointer(to: descriptor) { descriptor in
+            send(batch, to: UnsafeBufferPointer(start: descriptor, count: 1)) { result = $1 }
+        }
+        return result
+    }
+
+    /// Sends a batch to many sockets.
+    ///
+    /// - Parameters:
+    ///   - batch: What each of them gets.
+    ///   - descriptors: The sockets.
+    ///   - onShort: Called for each socket that didn't take everything, with its index.
+    static func send(
+        _ batch: SendBatch,
+        to descriptors: UnsafeBufferPointer<CInt>,
+        onShort: (Int, Result) -> Void
+    ) {
+        let total = batch.byteCount
+        if batch.pieces.count == 1 {
+            let piece = batch.pieces[0]
+            for (index, descriptor) in descriptors.enumerated() {
+                let count = Glibc.send(descriptor, piece.iov_base, piece.iov_len, flags)
+                guard count != total else { continue }
+                onShort(index, result(count) { Glibc.send(descriptor, piece.iov_base, piece.iov_len, flags) })
             }
+            return
+        }
+        batch.pieces.withUnsafeBufferPointer { pieces in
             var message = msghdr()
-            message.msg_iov = pieces.baseAddress
+            message.msg_iov = UnsafeMutablePointer(mutating: pieces.baseAddress)
             message.msg_iovlen = pieces.count
-            // The slices hold the segments, and with them the bytes, past the call.
-            return withExtendedLifetime(slices) {
-                result { sendmsg(descriptor, &message, CInt(MSG_DONTWAIT) | CInt(MSG_NOSIGNAL)) }
+            for (index, descriptor) in descriptors.enumerated() {
+                let count = sendmsg(descriptor, &message, flags)
+                guard count != total else { continue }
+                onShort(index, result(count) { sendmsg(descriptor, &message, flags) })
             }
         }
     }
 
     /// Sends bytes.
     static func send(_ bytes: UnsafeRawBufferPointer, to descriptor: CInt) -> Result {
-        result {
-            Glibc.send(
-                descriptor,
-                bytes.baseAddress,
-                bytes.count,
-                CInt(MSG_DONTWAIT) | CInt(MSG_NOSIGNAL)
-            )
+        result(Glibc.send(descriptor, bytes.baseAddress, bytes.count, flags)) {
+            Glibc.send(descriptor, bytes.baseAddress, bytes.count, flags)
         }
     }
 
-    private static func result(_ call: () -> Int) -> Result {
+    /// What a call's return value means; a call that a signal broke off is made again.
+    private static func result(_ count: Int, orAgain call: () -> Int) -> Result {
+        var count = count
         while true {
-            let count = call()
             if count >= 0 { return .sent(count) }
             switch errno {
-            case EINTR: continue
+            case EINTR: count = call()
             case EAGAIN, ENOBUFS: return .sent(0)
             default: return .failed
             }

@@ -4,7 +4,6 @@ import EventStream
 import HTTPTypes
 import NIOCore
 import RowtailCore
-import Synchronization
 
 /// Opens a stream: checks limits, waits until the start is known, and says what the client is told first.
 struct StreamOpening {
@@ -19,53 +18,42 @@ struct StreamOpening {
     /// An admitted stream that is not on a connection yet.
     final class Ticket: Sendable {
         let firstFrame: String
-        private let query: StreamQuery
-        private let policy: ResetPolicy
+        private let undecided: Subscriber.Undecided?
         private let state: SubscriberState?
         private let endsAt: NIODeadline?
         private let onRelease: @Sendable () -> Void
-        private let isReleased = Atomic(false)
 
         init(
             firstFrame: String,
-            query: StreamQuery,
-            policy: ResetPolicy,
+            undecided: Subscriber.Undecided?,
             state: SubscriberState?,
             endsAt: NIODeadline?,
             onRelease: @escaping @Sendable () -> Void
         ) {
             self.firstFrame = firstFrame
-            self.query = query
-            self.policy = policy
+            self.undecided = undecided
             self.state = state
             self.endsAt = endsAt
             self.onRelease = onRelease
         }
 
-        /// Gives the stream's place back.
+        /// Gives the place back of a stream that didn't come to be.
         func release() {
-            guard !isReleased.exchange(true, ordering: .relaxed) else { return }
             onRelease()
         }
 
-        func makeSubscriber(
-            connection: ConnectionHandler,
-            channel: any Channel,
-            descriptor: CInt,
-            isChunked: Bool
-        ) -> Subscriber {
+        /// Makes the subscriber, which gives the place back when it is closed.
+        func makeSubscriber(connection: ConnectionHandler, descriptor: CInt, isChunked: Bool) -> Subscriber {
             let subscriber = Subscriber(
-                ticket: self,
                 connection: connection,
-                channel: channel,
                 descriptor: descriptor,
                 isChunked: isChunked,
-                query: query,
-                policy: policy,
                 endsAt: endsAt,
-                now: .now()
+                now: .now(),
+                onClose: onRelease
             )
             subscriber.state = state
+            subscriber.undecided = undecided
             return subscriber
         }
     }
@@ -169,8 +157,7 @@ struct StreamOpening {
         let (limits, address) = (router.limits, address)
         return Ticket(
             firstFrame: frame,
-            query: query,
-            policy: policy,
+            undecided: start == nil ? Subscriber.Undecided(query: query, policy: policy) : nil,
             state: start?.state,
             endsAt: endsAt,
             onRelease: { limits.release(address) }

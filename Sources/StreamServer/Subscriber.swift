@@ -9,22 +9,33 @@ import RowtailCore
 /// It keeps no bytes: what the kernel doesn't take is read again, from the tail or from the table, when the client took
 /// what came before. Only the rest of one event that was cut in the middle waits in the channel.
 final class Subscriber {
-    let channel: any Channel
+    /// A request whose start isn't known yet.
+    final class Undecided: Sendable {
+        let query: StreamQuery
+        let policy: ResetPolicy
+
+        init(query: StreamQuery, policy: ResetPolicy) {
+            self.query = query
+            self.policy = policy
+        }
+    }
+
     let connection: ConnectionHandler
-    /// The stream's place, given back when it ends.
-    let ticket: StreamOpening.Ticket
+    /// Gives the stream's place back.
+    let onClose: @Sendable () -> Void
     /// The socket, looked up once per connection.
     let descriptor: CInt
     /// Whether the body is in chunks, as HTTP/1.1 clients get it.
     let isChunked: Bool
-    let query: StreamQuery
-    let policy: ResetPolicy
-    let startedAt: NIODeadline
     /// When the stream is to end so that the client reconnects.
     let endsAt: NIODeadline?
-    /// Where the stream stands; `nil` while nobody knows where the feed does.
+    /// Where the stream stands; `nil` while nobody knows where the feed does. Behind the truth while ``isInCohort``.
     var state: SubscriberState?
-    /// The place in the group's list.
+    /// What the client asked for, while nobody knows where that is.
+    var undecided: Undecided?
+    /// Whether it is one of those at the head, that move as one.
+    var isInCohort = false
+    /// The place in the cohort's or the group's list.
     var index = 0
     /// How many writes the channel holds that the kernel didn't take.
     var heldWrites = 0
@@ -39,8 +50,8 @@ final class Subscriber {
     var isSettling = false
     /// How many pages in a row could not be read.
     var failedPages = 0
-    /// Whether pages that wait in line for it are still worth reading.
-    let interest = PageInterest()
+    /// Whether pages that wait in line for it are still worth reading; `nil` when it never asked for one.
+    private(set) var interest: PageInterest?
     /// Whether the pump is at work on it.
     var isPumping = false
 
@@ -48,25 +59,26 @@ final class Subscriber {
     var isBlocked: Bool { heldWrites > 0 }
 
     init(
-        ticket: StreamOpening.Ticket,
         connection: ConnectionHandler,
-        channel: any Channel,
         descriptor: CInt,
         isChunked: Bool,
-        query: StreamQuery,
-        policy: ResetPolicy,
         endsAt: NIODeadline?,
-        now: NIODeadline
+        now: NIODeadline,
+        onClose: @escaping @Sendable () -> Void
     ) {
-        self.ticket = ticket
         self.connection = connection
-        self.channel = channel
         self.descriptor = descriptor
         self.isChunked = isChunked
-        self.query = query
-        self.policy = policy
         self.endsAt = endsAt
-        startedAt = now
+        self.onClose = onClose
         lastProgress = now
+    }
+
+    /// What a request for a page carries, so that it can be dropped when the stream is gone.
+    func interestInPages() -> PageInterest {
+        if let interest { return interest }
+        let interest = PageInterest()
+        self.interest = interest
+        return interest
     }
 }
