@@ -149,7 +149,7 @@ package final class Server: Sendable {
                 }
             }
             .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 4096))
+            .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 512))
             .childChannelInitializer { [options, router, loops, fanOuts] channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard let index = loops.firstIndex(where: { $0 === channel.eventLoop }) else { return }
@@ -159,18 +159,22 @@ package final class Server: Sendable {
                 }
             }
         guard isTCP else { return bootstrap }
+        // Accepted sockets inherit these from the listener, at no cost for each.
         bootstrap =
             bootstrap
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .serverChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             // Peers that vanish without a word are found by probes, and by bytes that they don't acknowledge.
-            .childChannelOption(.socketOption(.so_keepalive), value: 1)
-            .childChannelOption(.tcpOption(.init(rawValue: TCP_KEEPIDLE)), value: 30)
-            .childChannelOption(.tcpOption(.init(rawValue: TCP_KEEPINTVL)), value: 10)
-            .childChannelOption(.tcpOption(.init(rawValue: TCP_KEEPCNT)), value: 3)
+            .serverChannelOption(.socketOption(.so_keepalive), value: 1)
+            .serverChannelOption(.tcpOption(.init(rawValue: TCP_KEEPIDLE)), value: 30)
+            .serverChannelOption(.tcpOption(.init(rawValue: TCP_KEEPINTVL)), value: 10)
+            .serverChannelOption(.tcpOption(.init(rawValue: TCP_KEEPCNT)), value: 3)
         if let limit = options.limits.writeTimeout {
             let milliseconds = Int(limit / .milliseconds(1))
-            bootstrap = bootstrap.childChannelOption(.tcpOption(.init(rawValue: TCP_USER_TIMEOUT)), value: milliseconds)
+            bootstrap = bootstrap.serverChannelOption(
+                .tcpOption(.init(rawValue: TCP_USER_TIMEOUT)),
+                value: milliseconds
+            )
         }
         return bootstrap
     }
