@@ -8,7 +8,7 @@ import Synchronization
 /// Watches one database file for all feeds on it: one connection, one thread, one poll at a time.
 ///
 /// The thread is an event loop's, which waits for its timers without waking another thread; SQLite's calls block it, so
-/// it has nothing else to do.
+/// nothing but pollers run on it.
 ///
 /// A poll asks `PRAGMA data_version` first, which is all that a quiet one costs. Every tenth poll, and each one after the
 /// file was opened, reads the tables whatever it says. Rows go to the ``Feed``s after the read transaction ended.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Dispatch
 import Glibc
+import NIOCore
+import NIOPosix
 import Synchronization
 
 /// Tells at once when a database file is written, by watching its directory.
@@ -10,21 +11,28 @@ import Synchronization
 /// main file. Reading raises other events (ATTRIB, CLOSE_WRITE), which must not wake the reader, or it would wake itself
 /// for ever.
 ///
+/// The kernel's events are read on the event loop that polls, so that no other thread has to wake up between a write
+/// and the poll that it causes.
+///
 /// Source: inotify(7).
 final class FileWatcher: Sendable {
     private struct State {
-        var source: (any DispatchSourceRead)?
-        var names: Set<String> = []
+        var channel: EventLoopFuture<any Channel>?
+        /// Which of the calls of `watch` is in force.
+        var round = 0
     }
 
-    private let queue = DispatchQueue(label: "rowtail.watch")
+    private let eventLoop: any EventLoop
     private let onChange: @Sendable () -> Void
     private let state = Mutex(State())
 
     /// A watcher of nothing.
     ///
-    /// - Parameter onChange: Called on a queue of the watcher's after one or more writes.
-    init(onChange: @escaping @Sendable () -> Void) {
+    /// - Parameters:
+    ///   - eventLoop: What watches: one of NIO's own, on sockets.
+    ///   - onChange: Called on it after one or more writes.
+    init(on eventLoop: any EventLoop, onChange: @escaping @Sendable () -> Void) {
+        self.eventLoop = eventLoop
         self.onChange = onChange
     }
 
@@ -33,63 +41,109 @@ final class FileWatcher: Sendable {
     }
 
     /// Whether a directory is being watched.
-    var isWatching: Bool { state.withLock { $0.source != nil } }
+    var isWatching: Bool { state.withLock { $0.channel != nil } }
 
     /// Watches the files of a database.
     ///
     /// - Returns: Whether that was possible; the kernel limits the number of watchers per user.
     func watch(path: String) -> Bool {
-        stop()
         let real = FileAccess.realPath(path)
         let name = real.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? real
         let descriptor = inotify_init1(CInt(IN_NONBLOCK | IN_CLOEXEC))
-        guard descriptor >= 0 else { return false }
+        guard descriptor >= 0 else {
+            stop()
+            return false
+        }
         let mask = UInt32(IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF)
         guard inotify_add_watch(descriptor, FileAccess.directory(of: real), mask) >= 0 else {
             close(descriptor)
+            stop()
             return false
         }
-        state.withLock { state in
-            let source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: queue)
-            source.setEventHandler { [weak self] in self?.drain(descriptor) }
-            source.setCancelHandler { close(descriptor) }
-            source.resume()
-            state.names = [name, "\(name)-wal"]
-            state.source = source
+        let round = exchange()
+        let handler: @Sendable () -> InotifyHandler = { [weak self] in
+            InotifyHandler(names: [name, "\(name)-wal"]) { isGone in
+                if isGone { self?.stop(round) }
+                self?.onChange()
+            }
+        }
+        let channel = NIOPipeBootstrap(group: eventLoop)
+            // One event is always read whole; a read with less room than it takes would fail.
+            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 4096))
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(handler()) }
+            }
+            .takingOwnershipOfDescriptor(input: descriptor)
+        state.withLock { if $0.round == round { $0.channel = channel } }
+        channel.whenFailure { [weak self] _ in
+            close(descriptor)
+            self?.stop(round)
         }
         return true
     }
 
     /// Stops watching.
     func stop() {
-        state.withLock { state in
-            state.source?.cancel()
-            state.source = nil
+        exchange()
+    }
+
+    /// Stops what a call of `watch` began, unless another has taken its place.
+    private func stop(_ round: Int) {
+        guard state.withLock({ $0.round == round }) else { return }
+        exchange()
+    }
+
+    /// Closes the channel and begins a new round.
+    @discardableResult
+    private func exchange() -> Int {
+        let (old, round) = state.withLock { state in
+            defer { state.channel = nil }
+            state.round += 1
+            return (state.channel, state.round)
+        }
+        old?.whenSuccess { $0.close(promise: nil) }
+        return round
+    }
+}
+
+/// Reads the kernel's events, and tells of those that concern a file.
+private final class InotifyHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let names: Set<String>
+    private let onChange: (_ isGone: Bool) -> Void
+    private var concerns = false
+    private var isGone = false
+
+    init(names: Set<String>, onChange: @escaping (_ isGone: Bool) -> Void) {
+        self.names = names
+        self.onChange = onChange
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        unwrapInboundIn(data).withUnsafeReadableBytes { buffer in
+            var at = 0
+            while at < buffer.count {
+                let event = buffer.loadUnaligned(fromByteOffset: at, as: inotify_event.self)
+                let nameStart = at + MemoryLayout<inotify_event>.size
+                let name = buffer[nameStart..<nameStart + Int(event.len)].prefix { $0 != 0 }
+                if names.contains(String(decoding: name, as: UTF8.self)) { concerns = true }
+                // After an overflow anything may have been written.
+                if event.mask & UInt32(IN_Q_OVERFLOW) != 0 { concerns = true }
+                if event.mask & UInt32(IN_IGNORED | IN_DELETE_SELF | IN_MOVE_SELF) != 0 { isGone = true }
+                at = nameStart + Int(event.len)
+            }
         }
     }
 
-    private func drain(_ descriptor: CInt) {
-        let names = state.withLock { $0.names }
-        var concerns = false
-        var isGone = false
-        withUnsafeTemporaryAllocation(byteCount: 16 << 10, alignment: 8) { buffer in
-            while true {
-                let count = read(descriptor, buffer.baseAddress, buffer.count)
-                guard count > 0 else { break }
-                var at = 0
-                while at < count {
-                    let event = buffer.loadUnaligned(fromByteOffset: at, as: inotify_event.self)
-                    let nameStart = at + MemoryLayout<inotify_event>.size
-                    let name = buffer[nameStart..<nameStart + Int(event.len)].prefix { $0 != 0 }
-                    if names.contains(String(decoding: name, as: UTF8.self)) { concerns = true }
-                    // After an overflow anything may have been written.
-                    if event.mask & UInt32(IN_Q_OVERFLOW) != 0 { concerns = true }
-                    if event.mask & UInt32(IN_IGNORED | IN_DELETE_SELF | IN_MOVE_SELF) != 0 { isGone = true }
-                    at = nameStart + Int(event.len)
-                }
-            }
-        }
-        if isGone { stop() }
-        if concerns || isGone { onChange() }
+    func channelReadComplete(context: ChannelHandlerContext) {
+        guard concerns || isGone else { return }
+        defer { (concerns, isGone) = (false, false) }
+        onChange(isGone)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+        onChange(true)
     }
 }

@@ -7,8 +7,11 @@ import RowtailCore
 /// When a file is polled: at every interval, when it is written, and again after a lock.
 ///
 /// The timer is monotonic and the guarantee; ticks that come while a poll runs are skipped. Events of the file system are
-/// a hint: the `-wal` file is written before the index that readers look at, so a wake-up is followed by polls 1, 4 and
-/// 16 ms later, which also bounds how often a busy file is polled.
+/// a hint: the `-wal` file is written, and often synced, before the index that readers look at. So a wake-up is followed
+/// by polls after 0.2, 0.4, 1, 4 and 16 ms, each counted from the one before; a file that is written on and on is polled
+/// every millisecond.
+///
+/// Ticks fall on multiples of the interval, so that files which share a thread are polled by one waking of it.
 package actor PollSchedule {
     /// What a poll wishes for.
     enum Request {
@@ -22,7 +25,11 @@ package actor PollSchedule {
         case upkeep
     }
 
-    private static let followUps: [TimeAmount] = [.milliseconds(1), .milliseconds(4), .milliseconds(16)]
+    private static let followUps: [TimeAmount] = [
+        .microseconds(200), .microseconds(400), .milliseconds(1), .milliseconds(4), .milliseconds(16),
+    ]
+    /// The step that is repeated while more is written.
+    private static let busyStep = 2
 
     /// The poller's event loop, which this runs on as well.
     package nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -63,8 +70,7 @@ package actor PollSchedule {
     /// Polls once and goes on until ``stop()``.
     package func start() {
         if wakesOnWrite {
-            let wake = enter { $0.wake() }
-            watcher = FileWatcher { [eventLoop = poller.eventLoop] in eventLoop.execute(wake) }
+            watcher = FileWatcher(on: poller.eventLoop, onChange: enter { $0.wake() })
         }
         poller.assumeIsolated { poller in
             poller.report { [weak self] request in
@@ -96,11 +102,13 @@ package actor PollSchedule {
         scheduleTick()
     }
 
-    /// An interval after the last tick's poll: polls can't overlap, and no tick is made up for.
+    /// At the next multiple of the interval after the last tick's poll: polls can't overlap, and no tick is made up for.
     private func scheduleTick() {
         guard let ticker, !isStopped else { return }
+        let interval = UInt64(TimeAmount(interval).nanoseconds)
+        let next = (NIODeadline.now().uptimeNanoseconds / interval + 1) * interval
         // A callback instead of a task: thousands of ticks a minute make no promise that nobody waits for.
-        _ = try? poller.eventLoop.scheduleCallback(in: TimeAmount(interval), handler: ticker)
+        _ = try? poller.eventLoop.scheduleCallback(at: .uptimeNanoseconds(next), handler: ticker)
     }
 
     private func watch() {
@@ -117,7 +125,7 @@ package actor PollSchedule {
             wasWokenAgain = true
             return
         }
-        poll()
+        // Not at once: the index follows within a fraction of a millisecond.
         follow(up: 0)
     }
 
@@ -128,11 +136,8 @@ package actor PollSchedule {
             let again = schedule.wasWokenAgain
             schedule.wasWokenAgain = false
             schedule.poll()
-            if again {
-                schedule.follow(up: 0)
-            } else if step + 1 < Self.followUps.count {
-                schedule.follow(up: step + 1)
-            }
+            let next = again ? min(step + 1, Self.busyStep) : step + 1
+            if next < Self.followUps.count { schedule.follow(up: next) }
         }
     }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import NIOPosix
 import RowtailCore
 import Synchronization
 import TestSupport
@@ -22,7 +23,7 @@ private final class Wakes: Sendable {
         let counted = Counter()
         self.stream = stream
         self.counted = counted
-        watcher = FileWatcher {
+        watcher = FileWatcher(on: MultiThreadedEventLoopGroup.singleton.next()) {
             counted.value.withLock { $0 += 1 }
             continuation.yield()
         }

@@ -2,6 +2,7 @@
 
 import Logging
 import NIOCore
+import NIOPosix
 import RowtailCore
 import TestSupport
 import Testing
@@ -95,7 +96,7 @@ import Testing
         let directory = try TemporaryDirectory()
         let state = try StateDirectory(path: directory.path)
         let (writes, continuation) = AsyncStream.makeStream(of: Void.self)
-        let watcher = FileWatcher { continuation.yield() }
+        let watcher = FileWatcher(on: MultiThreadedEventLoopGroup.singleton.next()) { continuation.yield() }
         #expect(watcher.watch(path: directory.file("orders.state")))
         let scheduled = await Scheduled(database.path, state: state, interval: .milliseconds(10))
         try database.insertOrders(5)

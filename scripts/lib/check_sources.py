@@ -32,7 +32,7 @@ HOMES = {
     "ArgumentParser": {"Sources/rowtail"},
     "ServiceLifecycle": {"Sources/rowtail"},
     "UnixSignals": {"Sources/rowtail"},
-    "NIOPosix": {"Sources/StreamServer", "Sources/rowtail"},
+    "NIOPosix": {"Sources/SQLiteSource", "Sources/StreamServer", "Sources/rowtail"},
     "NIOHTTP1": {"Sources/StreamServer"},
     "NIOHTTPTypes": {"Sources/StreamServer"},
     "NIOHTTPTypesHTTP1": {"Sources/StreamServer"},
