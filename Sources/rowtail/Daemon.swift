@@ -28,8 +28,10 @@ struct Daemon {
         ProcessLimits.ignoreBrokenPipes()
         let state = try settings.stateDirectory.map { try StateDirectory(path: $0) }
         let pool = ReplayPool(limit: settings.limits.replays, logger: logger)
-        // A thread each: reading one file must not hold up another.
-        let pollGroup = MultiThreadedEventLoopGroup(numberOfThreads: Set(settings.feeds.map(\.database)).count)
+        // Reading one file must not hold up many others, but waking a thread costs more than a poll that finds nothing.
+        let pollGroup = MultiThreadedEventLoopGroup(
+            numberOfThreads: min(Set(settings.feeds.map(\.database)).count, max(4, System.coreCount))
+        )
         let (feeds, pollers) = await makeFeeds(state, pool, pollGroup)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         let server = try await Server(
