@@ -108,6 +108,7 @@ private struct ServerService: Service {
 
     func run() async throws {
         try await server.listen()
+        StartupMemory.release()
         let lost = await cancelWhenGracefulShutdown {
             for await endpoint in server.lostListeners { return Optional(endpoint) }
             return nil
