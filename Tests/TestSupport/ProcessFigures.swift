@@ -27,12 +27,20 @@ package enum ProcessFigures {
         return .seconds(user + kernel) / Double(sysconf(CInt(_SC_CLK_TCK)))
     }
 
+    /// Which memory is meant.
+    package enum Memory: String, Sendable {
+        /// All of it.
+        case all = "VmRSS:"
+        /// What isn't read from a file, and so can't be read again.
+        case anonymous = "RssAnon:"
+    }
+
     /// The memory that is in RAM, in bytes.
-    package static func residentBytes(_ pid: pid_t) throws -> Int {
+    package static func residentBytes(_ pid: pid_t, _ memory: Memory = .all) throws -> Int {
         let text = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
-        let line = text.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
+        let line = text.split(separator: "\n").first { $0.hasPrefix(memory.rawValue) }
         guard let kilobytes = line?.split(separator: " ").dropFirst().first.flatMap({ Int($0) }) else {
-            throw NotInTime(description: "no VmRSS in '\(text)'")
+            throw NotInTime(description: "no \(memory.rawValue) in '\(text)'")
         }
         return kilobytes << 10
     }
