@@ -58,7 +58,7 @@ extension DaemonTests {
             let load = try await ProcessFigures.load(daemon.program.pid, over: .seconds(4))
             let polled = try await daemon.metric("rowtail_polls_total") - polls
             print("idle at 10 ms: \(load * 100) % of a processor, \(polled) polls in 4 s")
-            // Timings don't decide a test: this is ten times what a release build may take; see scripts/measure-idle.
+            // Timings don't decide a test: this is ten times what a release build may take; see scripts/bench.
             #expect(load < 0.1)
             #expect(polled > 100 && polled < 500)
             #expect(try await daemon.terminate() == .exit(0))
