@@ -103,9 +103,9 @@ package struct SubscriberState: Sendable {
 
     /// Records that everything was sent that was sent to another stream since the two stood at the same place.
     package mutating func follow(_ other: SubscriberState) {
+        // An id from before that is the other client's alone: from a checkpoint, or as its stream began there.
+        if other.told.position > position { told = other.told }
         position = other.position
-        // This client may know a newer id, from a checkpoint or as it came later.
-        if other.told.position > told.position { told = other.told }
     }
 
     /// Whether the stream follows the head rather than catching up.

@@ -47,6 +47,20 @@ struct SubscriberFollowTests {
         #expect(!early.needsCheckpoint)
     }
 
+    @Test func `what another client knew before says nothing of this one`() {
+        var view = FeedView(tailBytes: .max)
+        view.apply(.segment(Segment(after: 3, ids: [], through: 9)))
+        var follower = stream(after: 3)
+        guard case .send(let slice) = follower.next(in: view) else {
+            Issue.record("there is nothing to pass over")
+            return
+        }
+        follower.sent(slice, events: 0)
+        follower.follow(stream(after: 9))
+        #expect(follower.needsCheckpoint)
+        #expect(follower.told == EventID(.integer(3), generation: 0))
+    }
+
     @Test func `streams of two generations don't stand together`() {
         #expect(!stream(after: 3).stands(with: stream(after: 3, generation: 1)))
     }

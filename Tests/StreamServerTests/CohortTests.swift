@@ -73,4 +73,20 @@ struct CohortTests {
             }
         }
     }
+
+    @Test func `a client is told what it was passed over even where the others knew`() async throws {
+        let table = HandFedTable(rows: 7, source: InMemoryFeedSource { $0.isMultiple(of: 10) })
+        try await withServer(feeds: [table.feed], options: .with { $0.heartbeatInterval = .milliseconds(50) }) {
+            _,
+            port in
+            let (early, _) = try await StreamClient.stream(port: port, "/feeds/orders")
+            #expect(try await early.frame()?.id == "7")
+            // At the head by now, as a heartbeat comes after the first frame is out.
+            #expect(try await early.frame()?.comments == ["heartbeat"])
+            let (late, _) = try await StreamClient.stream(port: port, "/feeds/orders?last_event_id=3")
+            #expect(try await late.frame()?.id == "3")
+            #expect(try await late.frame() == StreamClient.Frame(id: "7"))
+            #expect(try await late.frame() == StreamClient.Frame(comments: ["heartbeat"]))
+        }
+    }
 }
