@@ -24,8 +24,10 @@ struct Cohort {
     private var commonProgress = NIODeadline.uptimeNanoseconds(0)
 
     /// Whether a subscriber at the head may join: it stands where the others do, and goes on without an end of its own.
+    ///
+    /// One that waits for a page from before a break doesn't, or all of them would wait for it.
     func takes(_ subscriber: Subscriber) -> Bool {
-        guard let own = subscriber.state, own.isOpenEnded, subscriber.isChunked else { return false }
+        guard let own = subscriber.state, own.isOpenEnded, !own.awaitsPage, subscriber.isChunked else { return false }
         return state.map(own.stands) ?? true
     }
 

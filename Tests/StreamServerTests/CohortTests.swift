@@ -89,4 +89,26 @@ struct CohortTests {
             #expect(try await late.frame() == StreamClient.Frame(comments: ["heartbeat"]))
         }
     }
+
+    @Test func `a page that one of them still waits for keeps nobody from reading`() async throws {
+        let table = HandFedTable(rows: 9)
+        try await withServer(feeds: [table.feed]) { _, port in
+            table.source.hold()
+            let (first, _) = try await StreamClient.stream(port: port, "/feeds/orders?last_event_id=2")
+            #expect(try await first.frame()?.id == "2")
+            try await eventually { table.source.readsHeld == 1 }
+            // Its rows went away meanwhile: it stands at the head and is the first to do so.
+            table.begin(.broken(2), last: 2)
+            let (second, _) = try await StreamClient.stream(port: port, "/feeds/orders")
+            #expect(try await second.frame()?.id == "2@1")
+            table.publish()
+            #expect(try await first.event()?.id == "3@1")
+            #expect(try await second.event()?.id == "3@1")
+            table.source.release()
+            // The tail holds none of these.
+            table.advance(2)
+            #expect(try await first.events(2).map(\.id) == ["4@1", "5@1"])
+            #expect(try await second.events(2).map(\.id) == ["4@1", "5@1"])
+        }
+    }
 }
