@@ -159,6 +159,7 @@ let package = Package(
             dependencies: [
                 // Not linked, but built before, as the tests start it.
                 "rowtail",
+                "ServiceManager",
                 "TestSupport",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
