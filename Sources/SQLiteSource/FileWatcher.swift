@@ -20,6 +20,8 @@ final class FileWatcher: Sendable {
         var channel: EventLoopFuture<any Channel>?
         /// Which of the calls of `watch` is in force.
         var round = 0
+        /// The latest of them whose descriptor is the channel's to close.
+        var handedOver = 0
     }
 
     private let eventLoop: any EventLoop
@@ -70,16 +72,24 @@ final class FileWatcher: Sendable {
         let channel = NIOPipeBootstrap(group: eventLoop)
             // One event is always read whole; a read with less room than it takes would fail.
             .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 4096))
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(handler()) }
+            .channelInitializer { [self] channel in
+                state.withLock { $0.handedOver = round }
+                return channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(handler())
+                }
             }
             .takingOwnershipOfDescriptor(input: descriptor)
-        state.withLock { if $0.round == round { $0.channel = channel } }
-        channel.whenFailure { [weak self] _ in
-            close(descriptor)
-            self?.stop(round)
+        channel.whenFailure { [self] _ in
+            // A channel that got as far as this has closed it, and the number may be another file's by now.
+            if state.withLock({ $0.handedOver < round }) { close(descriptor) }
+            stop(round)
         }
-        return true
+        let isInForce = state.withLock { state in
+            if state.round == round { state.channel = channel }
+            return state.round == round
+        }
+        if !isInForce { channel.whenSuccess { $0.close(promise: nil) } }
+        return isInForce
     }
 
     /// Stops watching.
