@@ -29,8 +29,8 @@ struct SendBatch {
     ///
     /// - Parameters:
     ///   - sent: Where the stream stands; rows that were passed over before the first event are recorded in it.
-    ///   - ahead: Where it will stand when all of this was sent.
-    /// - Returns: What to do after that.
+    ///   - view: What the event loop knows of the feed.
+    /// - Returns: Where the stream will stand when all of this was sent, and what to do after that.
     mutating func fill(
         for sent: inout SubscriberState,
         in view: borrowing FeedView

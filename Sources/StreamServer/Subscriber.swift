@@ -29,7 +29,9 @@ final class Subscriber {
     let isChunked: Bool
     /// When the stream is to end so that the client reconnects.
     let endsAt: NIODeadline?
-    /// Where the stream stands; `nil` while nobody knows where the feed does. Behind the truth while ``isInCohort``.
+    /// Where the stream stands; `nil` while nobody knows where the feed does.
+    ///
+    /// Behind the truth while ``isInCohort``.
     var state: SubscriberState?
     /// What the client asked for, while nobody knows where that is.
     var undecided: Undecided?
