@@ -9,7 +9,7 @@ import RowtailCore
 /// The timer is monotonic and the guarantee; ticks that come while a poll runs are skipped. Events of the file system are
 /// a hint: the `-wal` file is written, and often synced, before the index that readers look at. So a wake-up is followed
 /// by polls after 0.2, 0.4, 1, 4 and 16 ms, each counted from the one before; a file that is written on and on is polled
-/// every millisecond.
+/// every millisecond, and one that is written during the last two begins anew.
 ///
 /// Ticks fall on multiples of the interval, so that files which share a thread are polled by one waking of it.
 package actor PollSchedule {
@@ -44,6 +44,7 @@ package actor PollSchedule {
     private var watcher: FileWatcher?
     private var isWatchFailureLogged = false
     private var burst: Int?
+    private var followUp: Scheduled<Void>?
     private var wasWokenAgain = false
     private var retryDelay: Int64?
     private var isRetryDue = false
@@ -63,7 +64,11 @@ package actor PollSchedule {
         { [weak self] in self?.assumeIsolated { body($0) } }
     }
 
-    private func after(_ delay: TimeAmount, _ body: @escaping @Sendable (isolated PollSchedule) -> Void) {
+    @discardableResult
+    private func after(
+        _ delay: TimeAmount,
+        _ body: @escaping @Sendable (isolated PollSchedule) -> Void
+    ) -> Scheduled<Void> {
         poller.eventLoop.scheduleTask(in: delay, enter(body))
     }
 
@@ -121,17 +126,19 @@ package actor PollSchedule {
     }
 
     private func wake() {
-        guard burst == nil else {
+        guard (burst ?? .max) > Self.busyStep else {
             wasWokenAgain = true
             return
         }
+        // Nor after a wait that was meant for the index of an earlier write.
+        followUp?.cancel()
         // Not at once: the index follows within a fraction of a millisecond.
         follow(up: 0)
     }
 
     private func follow(up step: Int) {
         burst = step
-        after(Self.followUps[step]) { schedule in
+        followUp = after(Self.followUps[step]) { schedule in
             schedule.burst = nil
             let again = schedule.wasWokenAgain
             schedule.wasWokenAgain = false
