@@ -8,8 +8,8 @@ import RowtailCore
 ///
 /// The timer is monotonic and the guarantee; ticks that come while a poll runs are skipped. Events of the file system are
 /// a hint: the `-wal` file is written, and often synced, before the index that readers look at. So a wake-up is followed
-/// by polls after 0.2, 0.4, 1, 4 and 16 ms, each counted from the one before; a file that is written on and on is polled
-/// every millisecond, and one that is written during the last two begins anew.
+/// by polls after 0.2, 0.4, 1, 4, 16, 64 and 256 ms, each counted from the one before; a file that is written on and on
+/// is polled every millisecond, and one that is written during a longer wait begins anew.
 ///
 /// Ticks fall on multiples of the interval, so that files which share a thread are polled by one waking of it.
 package actor PollSchedule {
@@ -27,6 +27,8 @@ package actor PollSchedule {
 
     private static let followUps: [TimeAmount] = [
         .microseconds(200), .microseconds(400), .milliseconds(1), .milliseconds(4), .milliseconds(16),
+        // A disk that is busy takes this long to sync.
+        .milliseconds(64), .milliseconds(256),
     ]
     /// The step that is repeated while more is written.
     private static let busyStep = 2
