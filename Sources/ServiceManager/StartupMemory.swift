@@ -12,14 +12,9 @@ package enum StartupMemory {
     ///
     /// Sources: madvise(2), MADV_DONTNEED; proc_pid_maps(5).
     package static func release() {
-        guard let maps = fopen("/proc/self/maps", "re") else { return }
-        defer { fclose(maps) }
-        var line: UnsafeMutablePointer<CChar>?
-        var capacity = 0
-        defer { free(line) }
-        while getline(&line, &capacity, maps) > 0, let text = line {
+        for line in ProcFile.lines("/proc/self/maps") {
             // 5586b1a00000-5586b3a00000 r-xp 00000000 fe:00 1234    /usr/bin/rowtail
-            let fields = String(cString: text).split(separator: " ", omittingEmptySubsequences: true)
+            let fields = line.split(separator: " ", omittingEmptySubsequences: true)
             guard fields.count >= 6, fields[1] == "r-xp", fields[5].hasPrefix("/") else { continue }
             let bounds = fields[0].split(separator: "-").compactMap { UInt(String($0), radix: 16) }
             guard bounds.count == 2 else { continue }
