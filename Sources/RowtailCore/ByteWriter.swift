@@ -86,30 +86,48 @@ package struct ByteWriter: ~Copyable {
         text.withUTF8 { write(UnsafeRawBufferPointer($0)) }
     }
 
+    /// The numbers 00 to 99, two digits each.
+    private static let pairs: StaticString = """
+        0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849\
+        5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899
+        """
+
     /// Writes an integer in decimal.
     package mutating func write(decimal value: Int64) {
         var rest = value.magnitude
         let start = reserve(20)
-        // Digits come out last first; count them so that each goes straight to its place.
-        var digits = 1
-        var probe = rest
-        while probe >= 10 {
-            probe /= 10
-            digits += 1
-        }
         var target = start
         if value < 0 {
             target.pointee = UInt8(ascii: "-")
             target += 1
         }
+        // Digits come out last first; count them so that each goes straight to its place.
+        let digits = Self.digits(of: rest)
         var at = target + digits
-        repeat {
-            at -= 1
-            let (quotient, remainder) = rest.quotientAndRemainder(dividingBy: 10)
-            at.pointee = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: remainder)
+        let pairs = Self.pairs.utf8Start
+        while rest >= 100 {
+            let (quotient, remainder) = rest.quotientAndRemainder(dividingBy: 100)
+            at -= 2
+            at.update(from: pairs + Int(2 * remainder), count: 2)
             rest = quotient
-        } while rest > 0
+        }
+        if rest >= 10 {
+            target.update(from: pairs + Int(2 * rest), count: 2)
+        } else {
+            target.pointee = UInt8(ascii: "0") + UInt8(rest)
+        }
         count += (target - start) + digits
+    }
+
+    private static func digits(of value: UInt64) -> Int {
+        var (rest, digits) = (value, 1)
+        while rest >= 10_000 {
+            rest /= 10_000
+            digits += 4
+        }
+        if rest >= 1000 { return digits + 3 }
+        if rest >= 100 { return digits + 2 }
+        return rest >= 10 ? digits + 1 : digits
     }
 
     /// Replaces one byte written before.

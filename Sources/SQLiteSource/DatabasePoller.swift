@@ -27,13 +27,13 @@ package actor DatabasePoller {
     /// The database file.
     package nonisolated let path: String
 
-    private let state: StateDirectory?
-    private let logger: Logger
+    let state: StateDirectory?
+    let logger: Logger
     private nonisolated let waiters = Mutex<[EventLoopPromise<Void>]>([])
     private nonisolated let openings = Atomic(0)
 
-    private var feeds: [FeedPoll] = []
-    private var connection: DatabaseConnection?
+    var feeds: [FeedPoll] = []
+    var connection: DatabaseConnection?
     private var lastStat: FileStat?
     private var lastDataVersion: Int64?
     private var polls = 0
@@ -41,10 +41,11 @@ package actor DatabasePoller {
     private var mustReopen = false
     /// What the next opening of the file says of the time before; kept where it fails for a lock.
     private var openingDoubt = Continuity.Evidence.unseen
-    private var busySince: ContinuousClock.Instant?
-    private var isBusyLogged = false
-    private var isStateFailureLogged = false
-    private var onSchedule: (PollSchedule.Request) -> Void = { _ in }
+    var busySince: ContinuousClock.Instant?
+    var isBusyLogged = false
+    var isStateFailureLogged = false
+    var fullFeeds: Set<String> = []
+    var onSchedule: (PollSchedule.Request) -> Void = { _ in }
     private var writer = ByteWriter()
 
     /// A poller of a file that may not be there yet.
@@ -238,7 +239,7 @@ package actor DatabasePoller {
         return opened
     }
 
-    private func letGo() {
+    func letGo() {
         for item in feeds { item.reader.reset() }
         connection = nil
         lastDataVersion = nil
@@ -262,131 +263,5 @@ package actor DatabasePoller {
         openingDoubt = isCheckpoint ? .touched : .unseen
         let reopened = try reopen()
         return (reopened, try reopened.dataVersion())
-    }
-
-    // MARK: - What came of it
-
-    private func finish(
-        _ item: FeedPoll,
-        _ result: PollResult,
-        _ state: FeedState?,
-        since start: ContinuousClock.Instant
-    ) {
-        let took = ContinuousClock.now - start
-        let timestamp = WallClock.secondsSince1970()
-        guard item.feed.polled(result, state: state, took: took, timestamp: timestamp) else { return }
-        switch state {
-        case .live:
-            logger.info("feed is live", metadata: ["feed": "\(item.feed.name)", "head": "\(item.feed.status.head)"])
-        case .waiting(let reason):
-            logger.notice("feed waits", metadata: ["feed": "\(item.feed.name)", "reason": "\(reason)"])
-        case .broken(let reason):
-            logger.error("feed is broken", metadata: ["feed": "\(item.feed.name)", "reason": "\(reason)"])
-        case nil:
-            break
-        }
-    }
-
-    private func fail(_ items: [FeedPoll], _ error: SourceError, since start: ContinuousClock.Instant) {
-        switch error.code {
-        case .busy:
-            noteBusy(error)
-            for item in items {
-                let status = item.feed.status
-                finish(
-                    item,
-                    .busy,
-                    status.knowsHead && status.wasPolled ? nil : .waiting(error.message),
-                    since: start
-                )
-            }
-            onSchedule(.retry)
-        case .waiting:
-            for item in items {
-                let isGone = item.wasSeen && connection != nil
-                item.wasMissing()
-                let message =
-                    isGone ? "table '\(item.feed.options.table)' was dropped; it is waited for" : error.message
-                finish(item, isGone ? .error : .waiting, isGone ? .broken(message) : .waiting(message), since: start)
-            }
-        case .broken:
-            for item in items {
-                finish(item, .error, .broken(error.message), since: start)
-            }
-        }
-    }
-
-    private func noteBusy(_ error: SourceError) {
-        let since = busySince ?? .now
-        busySince = since
-        // Short locks are the rollback modes' daily life; only lasting ones are worth a line.
-        guard !isBusyLogged, .now - since >= .seconds(1) else { return }
-        isBusyLogged = true
-        logger.warning("database is locked, trying again", metadata: ["reason": "\(error.message)"])
-    }
-
-    private func noteSuccess() {
-        busySince = nil
-        onSchedule(.succeeded)
-        guard isBusyLogged else { return }
-        isBusyLogged = false
-        logger.notice("database answers again")
-    }
-
-    private func logBreak(_ item: FeedPoll, _ outcome: FeedPoll.Outcome) {
-        guard case .broken(let base) = outcome.verdict else { return }
-        logger.warning(
-            "history broke, a new generation begins",
-            metadata: [
-                "feed": "\(item.feed.name)",
-                "generation": "\(item.record.history.current + 1)",
-                "base": "\(base.map { "\($0)" } ?? "none")",
-                "watermark": "\(item.record.watermark)",
-                "head": "\(outcome.head)",
-            ]
-        )
-    }
-
-    private var fullFeeds: Set<String> = []
-
-    private func logFull(_ item: FeedPoll) {
-        guard fullFeeds.insert(item.feed.name).inserted else { return }
-        logger.error(
-            "the greatest id is in use; rows added from now on get lower ids and are not seen",
-            metadata: ["feed": "\(item.feed.name)", "remedy": "renumber the rows"]
-        )
-    }
-
-    // MARK: - Upkeep
-
-    /// Reads the anchors again and writes what changed to the state directory; at most once a second, and at the end.
-    func upkeep() {
-        if feeds.contains(where: \.anchorsAreStale) { poll(refreshingAnchors: true) }
-        for (index, item) in feeds.enumerated() where item.isDirty {
-            item.saveLater { error in
-                self.eventLoop.execute { self.assumeIsolated { $0.stored(index, error) } }
-            }
-        }
-    }
-
-    private func stored(_ index: Int, _ error: (any Error)?) {
-        guard let error else {
-            isStateFailureLogged = false
-            return
-        }
-        feeds[index].saveFailed()
-        onSchedule(.upkeep)
-        guard !isStateFailureLogged else { return }
-        isStateFailureLogged = true
-        logger.error("state can't be stored", metadata: ["reason": "\(error)"])
-    }
-
-    /// Writes what changed and closes the database.
-    package func close() {
-        if feeds.contains(where: \.anchorsAreStale) { poll(refreshingAnchors: true) }
-        for item in feeds where item.isDirty { item.save() }
-        // What is being written is clean already, and must outlive the process that is about to end.
-        state?.flush()
-        letGo()
     }
 }

@@ -21,7 +21,9 @@ extension ByteWriter {
     private mutating func writeText(_ text: UnsafeRawBufferPointer, escaping: Bool) {
         var clean = 0
         var at = 0
-        while at < text.count {
+        while true {
+            at = Self.plainEnd(of: text, from: at, escaping: escaping)
+            guard at < text.count else { break }
             let byte = text[at]
             if byte < 0x80 {
                 if escaping, byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
@@ -41,6 +43,29 @@ extension ByteWriter {
             at += length
         }
         write(UnsafeRawBufferPointer(rebasing: text[clean..<at]))
+    }
+
+    /// Where the next byte is that may not be copied as it is, or up to seven bytes before the end.
+    ///
+    /// Eight bytes at a time: in each of them the highest bit of `found` is set where it is outside ASCII, a control
+    /// character, a quote or a backslash. The lowest one set is exact, a borrow only spoils those above it.
+    private static func plainEnd(of text: UnsafeRawBufferPointer, from start: Int, escaping: Bool) -> Int {
+        let (ones, highs): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
+        let (quotes, backslashes) = (ones &* UInt64(UInt8(ascii: "\"")), ones &* UInt64(UInt8(ascii: "\\")))
+        var at = start
+        while at + 8 <= text.count {
+            let bytes = UInt64(littleEndian: text.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+            var found = bytes
+            if escaping {
+                let (quote, backslash) = (bytes ^ quotes, bytes ^ backslashes)
+                found |= (bytes &- ones &* 0x20) & ~bytes
+                found |= ((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash)
+            }
+            found &= highs
+            guard found == 0 else { return at + found.trailingZeroBitCount / 8 }
+            at += 8
+        }
+        return at
     }
 
     private mutating func writeEscape(_ byte: UInt8) {

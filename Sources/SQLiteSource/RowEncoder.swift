@@ -12,15 +12,17 @@ import RowtailCore
 struct RowEncoder: Sendable {
     /// One value of the object.
     private struct Field: Sendable {
-        /// `{"id":` or `,"total":`.
-        var prefix: [UInt8]
+        /// Where ``prefixes`` has `{"id":` or `,"total":`.
+        var prefix: Range<Int>
         /// The index of the result column with the value.
         var column: CInt
         /// The index of the result column with the same value as minified JSON, NULL where it is none.
         var jsonColumn: CInt?
     }
 
+    // Values without references, and all text in one array: nothing is retained for a field of a row.
     private let fields: [Field]
+    private let prefixes: [UInt8]
     private let integers: IntegerFormat
 
     /// An encoder for a result of which some columns become fields.
@@ -30,18 +32,20 @@ struct RowEncoder: Sendable {
     ///   - integers: How INTEGER values are written.
     init(fields: [(name: String, column: Int, jsonColumn: Int?)], integers: IntegerFormat) {
         self.integers = integers
-        self.fields = fields.enumerated().map { offset, field in
-            var writer = ByteWriter(capacity: 64)
-            writer.write(offset == 0 ? UInt8(ascii: "{") : UInt8(ascii: ","))
+        var writer = ByteWriter(capacity: 1024)
+        self.fields = fields.map { field in
+            let start = writer.count
+            writer.write(start == 0 ? UInt8(ascii: "{") : UInt8(ascii: ","))
             var name = field.name
             name.withUTF8 { writer.write(jsonString: UnsafeRawBufferPointer($0)) }
             writer.write(UInt8(ascii: ":"))
             return Field(
-                prefix: Array(writer.bytes),
+                prefix: start..<writer.count,
                 column: CInt(field.column),
                 jsonColumn: field.jsonColumn.map { CInt($0) }
             )
         }
+        prefixes = Array(writer.bytes)
     }
 
     /// The size of the row's texts and blobs in bytes: less than its JSON takes, and known without writing it.
@@ -64,16 +68,29 @@ struct RowEncoder: Sendable {
         return Self.text(statement, column)
     }
 
-    /// Writes the row.
-    func encode(_ statement: SQLiteStatement, into writer: inout ByteWriter) {
-        for field in fields {
-            writer.write(field.prefix)
-            encode(field, of: statement, into: &writer)
+    /// Writes the row, unless it turns out to be too large before all of it was written.
+    ///
+    /// - Returns: Whether all of it was written.
+    func encode(_ statement: SQLiteStatement, into writer: inout ByteWriter, limit: Int) -> Bool {
+        let start = writer.count
+        return prefixes.withUnsafeBytes { prefixes in
+            for field in fields {
+                writer.write(UnsafeRawBufferPointer(rebasing: prefixes[field.prefix]))
+                let room = limit - (writer.count - start)
+                guard encode(field, of: statement, into: &writer, room: room) else { return false }
+            }
+            writer.write(UInt8(ascii: "}"))
+            return true
         }
-        writer.write(UInt8(ascii: "}"))
     }
 
-    private func encode(_ field: Field, of statement: SQLiteStatement, into writer: inout ByteWriter) {
+    /// Writes a value, unless its text or blob has more bytes than there is room for.
+    private func encode(
+        _ field: Field,
+        of statement: SQLiteStatement,
+        into writer: inout ByteWriter,
+        room: Int
+    ) -> Bool {
         switch sqlite3_column_type(statement, field.column) {
         case SQLITE_INTEGER:
             let value = sqlite3_column_int64(statement, field.column)
@@ -94,15 +111,21 @@ struct RowEncoder: Sendable {
             }
         case SQLITE_TEXT:
             if let json = json(statement, field) {
+                guard json.count <= room else { return false }
                 writer.write(json: json)
             } else {
-                writer.write(jsonString: Self.text(statement, field.column))
+                let text = Self.text(statement, field.column)
+                guard text.count <= room else { return false }
+                writer.write(jsonString: text)
             }
         case SQLITE_BLOB:
-            writer.write(base64: Self.blob(statement, field.column))
+            let blob = Self.blob(statement, field.column)
+            guard blob.count <= room else { return false }
+            writer.write(base64: blob)
         default:
             writer.write("null")
         }
+        return true
     }
 
     /// The UTF-8 of a TEXT value, NULs inside included; valid until the statement moves on.

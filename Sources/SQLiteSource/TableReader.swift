@@ -185,9 +185,10 @@ final class TableReader {
         var passedOver = 0
         writer.truncate(to: 0)
         let query = start == nil ? compiled.firstPage : compiled.pageAfter
+        let encoder = compiled.encoder
         let isDone = try query.run([start, last, Int64(watched.pageRows)]) { statement in
             let position = Position.integer(try watermark(statement))
-            passedOver += encode(statement, EventID(position, generation: generation), compiled.encoder, into: &writer)
+            passedOver += encode(statement, EventID(position, generation: generation), encoder, into: &writer)
             events.append(Segment.Event(position: position, end: writer.count))
             return writer.count + passedOver < watched.pageBytes && events.count < watched.pageRows
         }
@@ -211,23 +212,22 @@ final class TableReader {
         into writer: inout ByteWriter
     ) -> Int {
         let limit = watched.maxEventBytes
-        let before = writer.count
-        let payload = encoder.payloadBytes(statement)
-        guard payload <= limit else {
-            framing.oversize(id, bytes: payload, in: &writer)
-            return payload
-        }
         let start = framing.open(id, in: &writer)
         let dataStart = writer.count
-        encoder.encode(statement, into: &writer)
-        let size = writer.count - dataStart
-        guard size <= limit else {
-            writer.truncate(to: before)
-            framing.oversize(id, bytes: size, in: &writer)
-            return size
+        if encoder.encode(statement, into: &writer, limit: limit), writer.count - dataStart <= limit {
+            framing.close(&writer, from: start)
+            return 0
         }
-        framing.close(&writer, from: start)
-        return 0
+        writer.truncate(to: start)
+        var size = encoder.payloadBytes(statement)
+        if size <= limit {
+            // Only as JSON is it too large: its size is known when it was written.
+            _ = encoder.encode(statement, into: &writer, limit: .max)
+            size = writer.count - start
+            writer.truncate(to: start)
+        }
+        framing.oversize(id, bytes: size, in: &writer)
+        return size
     }
 
     // MARK: - Anchors

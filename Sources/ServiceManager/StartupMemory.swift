@@ -12,14 +12,9 @@ package enum StartupMemory {
     ///
     /// Sources: madvise(2), MADV_DONTNEED; proc_pid_smaps(5).
     package static func release() {
-        guard let maps = fopen("/proc/self/smaps", "re") else { return }
-        defer { fclose(maps) }
-        var line: UnsafeMutablePointer<CChar>?
-        var capacity = 0
-        defer { free(line) }
         var code: Range<UInt>?
-        while getline(&line, &capacity, maps) > 0, let text = line {
-            let fields = String(cString: text).split(whereSeparator: \.isWhitespace)
+        for line in ProcFile.lines("/proc/self/smaps") {
+            let fields = line.split(separator: " ")
             switch fields.first {
             case "Anonymous:", "Swap:":
                 if fields.dropFirst().first != "0" { code = nil }

@@ -28,12 +28,14 @@ struct Daemon {
         ProcessLimits.ignoreBrokenPipes()
         let state = try settings.stateDirectory.map { try StateDirectory(path: $0) }
         let pool = ReplayPool(limit: settings.limits.replays, logger: logger)
+        // More threads than processors would only take turns.
+        let processors = min(System.coreCount, ProcessLimits.allowedProcessors() ?? .max)
         // Reading one file must not hold up many others, but waking a thread costs more than a poll that finds nothing.
         let pollGroup = MultiThreadedEventLoopGroup(
-            numberOfThreads: min(Set(settings.feeds.map(\.database)).count, max(4, System.coreCount))
+            numberOfThreads: min(Set(settings.feeds.map(\.database)).count, max(4, processors))
         )
         let (feeds, pollers) = await makeFeeds(state, pool, pollGroup)
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: processors)
         let server = try await Server(
             options: ServerOptions(settings, version: Version.current),
             feeds: feeds,
