@@ -120,6 +120,7 @@ package actor DatabasePoller {
             if version != lastDataVersion {
                 mustRead = true
                 for item in feeds { item.anchorsAreStale = true }
+                onSchedule(.committed)
             }
             let readsAll = mustRead
             mustRead = false

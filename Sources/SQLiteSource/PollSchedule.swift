@@ -9,7 +9,8 @@ import RowtailCore
 /// The timer is monotonic and the guarantee; ticks that come while a poll runs are skipped. Events of the file system are
 /// a hint: the `-wal` file is written, and often synced, before the index that readers look at. So a wake-up is followed
 /// by polls after 0.2, 0.4, 1, 4, 16, 64 and 256 ms, each counted from the one before; a file that is written on and on
-/// is polled every millisecond, and one that is written during a longer wait begins anew.
+/// is polled every millisecond, and one that is written during a longer wait begins anew. The two longest waits are for
+/// a commit that takes long to sync, and left out when one was seen.
 ///
 /// Ticks fall on multiples of the interval, so that files which share a thread are polled by one waking of it.
 package actor PollSchedule {
@@ -21,6 +22,8 @@ package actor PollSchedule {
         case retry
         /// It was read.
         case succeeded
+        /// Something was committed since the last poll.
+        case committed
         /// The anchors or the stored state are behind: see to them within a second.
         case upkeep
     }
@@ -32,6 +35,8 @@ package actor PollSchedule {
     ]
     /// The step that is repeated while more is written.
     private static let busyStep = 2
+    /// The last step when a commit was seen.
+    private static let lastStepAfterCommit = 4
 
     /// The poller's event loop, which this runs on as well.
     package nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -48,6 +53,7 @@ package actor PollSchedule {
     private var burst: Int?
     private var followUp: Scheduled<Void>?
     private var wasWokenAgain = false
+    private var sawCommit = false
     private var retryDelay: Int64?
     private var isRetryDue = false
     private var isUpkeepDue = false
@@ -134,6 +140,7 @@ package actor PollSchedule {
         }
         // Nor after a wait that was meant for the index of an earlier write.
         followUp?.cancel()
+        sawCommit = false
         // Not at once: the index follows within a fraction of a millisecond.
         follow(up: 0)
     }
@@ -146,7 +153,8 @@ package actor PollSchedule {
             schedule.wasWokenAgain = false
             schedule.poll()
             let next = again ? min(step + 1, Self.busyStep) : step + 1
-            if next < Self.followUps.count { schedule.follow(up: next) }
+            let last = schedule.sawCommit ? Self.lastStepAfterCommit : Self.followUps.count - 1
+            if next <= last { schedule.follow(up: next) }
         }
     }
 
@@ -156,6 +164,8 @@ package actor PollSchedule {
             watch()
         case .succeeded:
             retryDelay = nil
+        case .committed:
+            sawCommit = true
         case .retry:
             guard !isRetryDue else { return }
             isRetryDue = true
