@@ -20,6 +20,12 @@ extension RowtailConfig {
         /// The column that orders the rows; `nil` for the table's primary key.
         package var watermark: String?
 
+        /// The columns that tell rows apart; `nil` for the primary key.
+        package var key: [String]?
+
+        /// How long `updated` mode waits for other writes of the same time.
+        package var settle: Duration = .seconds(2)
+
         /// The columns of an event, in this order; `nil` for all.
         package var columns: [String]?
 
@@ -41,6 +47,9 @@ extension RowtailConfig {
         /// Where a stream goes on that can't be continued.
         package var onReset = ResetPolicy.earliest
 
+        /// How long `log` mode keeps what was captured.
+        package var capture = Capture()
+
         /// Whether the feed has ended for good: it answers 204, which tells browsers to stop reconnecting.
         package var retired = false
 
@@ -50,5 +59,23 @@ extension RowtailConfig {
             self.database = database
             self.table = name
         }
+    }
+
+    /// How long the log of a captured table is kept; without a bound, nothing is ever deleted.
+    package struct Capture: Sendable, Equatable {
+        /// The age at which an entry may go; `nil` for none.
+        package var retentionAge: Duration?
+
+        /// How many entries of the table are kept; `nil` for all.
+        package var retentionRows: Int?
+
+        /// How often the daemon prunes the log; `nil` for never.
+        package var pruneInterval: Duration?
+
+        /// Keeps everything.
+        package init() {}
+
+        /// Whether there is a bound.
+        package var hasBound: Bool { retentionAge != nil || retentionRows != nil }
     }
 }

@@ -123,6 +123,9 @@ extension RowtailConfig.Feed {
         section.read("table", .text, into: &table)
         section.read("mode", .choice, into: &mode)
         section.read("watermark", .text, into: &watermark)
+        let noKey = "name columns, or remove the key for the primary key"
+        key = section.list("key", of: .text, acceptsSingle: true, emptyRemedy: noKey)
+        section.read("settle", .duration(.zero...hour), into: &settle)
         columns = section.list("columns", of: .text, emptyRemedy: "name columns, or remove the key for all")
         section.read("where", .text, into: &filter)
         section.read("event", .eventName, into: &event)
@@ -130,6 +133,12 @@ extension RowtailConfig.Feed {
         section.read("int64", .choice, into: &int64)
         section.read("start", .startPoint, into: &start)
         section.read("on_reset", .choice, into: &onReset)
+        section.section("capture") { section in
+            section.read("retention_age", .duration(.seconds(1)...hour * 87_600), into: &capture.retentionAge)
+            section.read("retention_rows", .integer(1...1_000_000_000_000), into: &capture.retentionRows)
+            section.read("prune_interval", .duration(.seconds(1)...hour * 24), into: &capture.pruneInterval)
+            capture.validate(in: &section)
+        }
         section.read("retired", .bool, into: &retired)
     }
 }

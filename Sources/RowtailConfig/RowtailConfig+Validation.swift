@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import RowtailCore
+
 // What no value can be judged by alone: checks of keys against each other.
 
 extension RowtailConfig {
@@ -34,11 +36,59 @@ extension RowtailConfig.Feed {
         if !hasDefaultDatabase, !section.has("database") {
             section.report("no database is given; set it here, or for all feeds as 'database' at the top")
         }
+        validateMode(in: &section)
         guard let columns else { return }
         // SQLite compares the names of columns without regard to ASCII case.
         let known = Set(columns.map { $0.lowercased() })
         for column in jsonColumns where !known.contains(column.lowercased()) {
             section.report("\(column.quoted) is not in columns; add it there or remove it here", key: "json_columns")
+        }
+    }
+
+    /// Reports keys that the mode needs, and those that it could not heed.
+    private func validateMode(in section: inout SectionReader) {
+        switch mode {
+        case .append:
+            break
+        case .updated:
+            guard watermark == nil, !section.has("watermark") else { return }
+            section.report(
+                "mode 'updated' needs the column that says when a row was written; set watermark to it",
+                key: section.has("mode") ? "mode" : nil
+            )
+        case .log:
+            let remedy = "mode 'log' follows what was captured in the order of the commits; remove the key"
+            if section.has("watermark") { section.report(remedy, key: "watermark") }
+            if section.has("where") { section.report(remedy, key: "where") }
+        }
+    }
+}
+
+extension RowtailConfig.Capture {
+    /// Reports an interval that would have nothing to do.
+    func validate(in section: inout SectionReader) {
+        guard section.has("prune_interval"), !section.has("retention_age"), !section.has("retention_rows") else {
+            return
+        }
+        section.report(
+            "without a bound nothing is ever deleted; set retention_age or retention_rows",
+            key: "prune_interval"
+        )
+    }
+}
+
+extension RowtailConfig {
+    /// What is odd about the configuration and does no harm: keys that mean nothing in their feed's mode.
+    package var warnings: [String] {
+        let defaults = Feed(name: "", database: "")
+        return feeds.flatMap { feed in
+            var keys: [String] = []
+            if feed.mode == .append, feed.key != nil { keys.append("key") }
+            if feed.mode != .updated, feed.settle != defaults.settle { keys.append("settle") }
+            if feed.mode != .log, feed.capture != defaults.capture { keys.append("capture") }
+            return keys.map { key in
+                "feeds.\(feed.name).\(key) means nothing in mode '\(feed.mode.rawValue)'; remove it or change the mode"
+            }
         }
     }
 }

@@ -4,6 +4,12 @@
 package enum FeedMode: String, CaseIterable, Sendable {
     /// Every insert, exactly, in id order.
     case append
+
+    /// Inserts and the latest state of updated rows, in the order of a time or version column.
+    case updated
+
+    /// Every insert, update and delete with the rows before and after, in commit order.
+    case log
 }
 
 /// Where a stream starts when its request brings no event id.

@@ -10,8 +10,17 @@ package struct WatchedTable: Sendable {
     /// The table's name.
     package var table: String
 
+    /// What the feed guarantees, and so how the table is read.
+    package var mode: FeedMode
+
     /// The column whose value is the position; `nil` for the INTEGER PRIMARY KEY.
     package var watermark: String?
+
+    /// The columns that tell rows apart; `nil` for the primary key.
+    package var key: [String]?
+
+    /// How long `updated` mode waits for other writes of the same time.
+    package var settle: Duration
 
     /// The columns of an event in order; `nil` for all.
     package var columns: [String]?
@@ -38,7 +47,10 @@ package struct WatchedTable: Sendable {
     package init(
         feed: String,
         table: String,
+        mode: FeedMode = .append,
         watermark: String? = nil,
+        key: [String]? = nil,
+        settle: Duration = .seconds(2),
         columns: [String]? = nil,
         filter: String? = nil,
         jsonColumns: [String] = [],
@@ -49,7 +61,10 @@ package struct WatchedTable: Sendable {
     ) {
         self.feed = feed
         self.table = table
+        self.mode = mode
         self.watermark = watermark
+        self.key = key
+        self.settle = settle
         self.columns = columns
         self.filter = filter
         self.jsonColumns = jsonColumns

@@ -39,7 +39,10 @@ extension WatchedTable {
         self.init(
             feed: feed.name,
             table: feed.table,
+            mode: feed.mode,
             watermark: feed.watermark,
+            key: feed.key,
+            settle: feed.settle,
             columns: feed.columns,
             filter: feed.filter,
             jsonColumns: feed.jsonColumns,

@@ -168,6 +168,9 @@ extension InvalidCase {
         .init("log: {format: xml}", "3: log.format: 'xml' is unknown; use one of: text, json"),
     ]
 
+    private static let notInLog =
+        "mode 'log' follows what was captured in the order of the commits; remove the key"
+    private static let wholeDuration = "write a whole number and a unit (ms, s, m or h), such as 250ms"
     private static let rename = "rename the feed and set its 'table'"
     static let feeds: [InvalidCase] = [
         .init("  a/b:", "3: feeds.a/b: a feed's name has 1 to 64 of A-Z a-z 0-9 . _ -; \(rename)"),
@@ -177,7 +180,30 @@ extension InvalidCase {
         .init("  a:\n  a:", "4: feeds.a: given twice, first in line 3; remove one"),
         .init("  a: 5", "3: feeds.a: '5' cannot stand here; write keys and values, each pair on a line of its own"),
         .init("  a:\n    tabel: x", "4: feeds.a.tabel: unknown key; did you mean 'table'?"),
-        .init("  a: {mode: log}", "3: feeds.a.mode: 'log' is unknown; use append"),
+        .init("  a: {mode: all}", "3: feeds.a.mode: 'all' is unknown; use one of: append, updated, log"),
+        .init(
+            "  a: {mode: updated}",
+            "3: feeds.a.mode: mode 'updated' needs the column that says when a row was written; set watermark to it"
+        ),
+        .init(
+            "  a:\n    mode: log\n    watermark: id\n    where: id > 5",
+            "5: feeds.a.watermark: \(notInLog)",
+            "6: feeds.a.where: \(notInLog)"
+        ),
+        .init(
+            "  a: {key: []}",
+            "3: feeds.a.key: the list is empty; name columns, or remove the key for the primary key"
+        ),
+        .init("  a: {settle: -1s}", "3: feeds.a.settle: '-1s' is not a duration; \(wholeDuration)"),
+        .init("  a: {settle: 2h}", "3: feeds.a.settle: '2h' is too long; use 1h or less"),
+        .init(
+            "  a: {mode: log, capture: {retention_rows: 0}}",
+            "3: feeds.a.capture.retention_rows: '0' is too small; use 1 or more"
+        ),
+        .init(
+            "  a: {mode: log, capture: {prune_interval: 5m}}",
+            "3: feeds.a.capture.prune_interval: without a bound nothing is ever deleted; set retention_age or retention_rows"
+        ),
         .init(
             "  a: {database: ':memory:'}",
             "3: feeds.a.database: ':memory:' is not a path; name the file that the application writes"

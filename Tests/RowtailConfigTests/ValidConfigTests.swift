@@ -216,6 +216,33 @@ private let base = "database: /data/app.db\nfeeds: {orders: }\n"
             $0.feeds = [feed]
         },
         ValidCase(
+            "the keys of the other modes",
+            """
+              orders: {mode: updated, watermark: changed, key: [region, id], settle: 0s}
+              users: {mode: updated, watermark: changed, key: id, settle: 1500ms}
+              log:
+                mode: log
+                capture: {retention_age: 720h, retention_rows: 1000000, prune_interval: 10m}
+            """
+        ) {
+            var orders = RowtailConfig.Feed(name: "orders", database: "/data/app.db")
+            orders.mode = .updated
+            orders.watermark = "changed"
+            orders.key = ["region", "id"]
+            orders.settle = .zero
+            var users = RowtailConfig.Feed(name: "users", database: "/data/app.db")
+            users.mode = .updated
+            users.watermark = "changed"
+            users.key = ["id"]
+            users.settle = .milliseconds(1500)
+            var log = RowtailConfig.Feed(name: "log", database: "/data/app.db")
+            log.mode = .log
+            log.capture.retentionAge = .seconds(720 * 3600)
+            log.capture.retentionRows = 1_000_000
+            log.capture.pruneInterval = .seconds(600)
+            $0.feeds = [orders, users, log]
+        },
+        ValidCase(
             "words that are truth values or numbers elsewhere",
             "  no: {table: on}\n  1.10: {columns: [y, null-ish]}"
         ) {
