@@ -33,6 +33,24 @@ struct PreparedQuery {
             guard let argument else { continue }
             Self.bind(argument, to: handle, CInt(index + 1))
         }
+        return try rows(handle, body)
+    }
+
+    /// Runs the query with one text, which stays where it is meanwhile, and calls `body` on each row until it returns false.
+    func run(text: UnsafeRawBufferPointer, _ body: (SQLiteStatement) throws -> Bool) throws {
+        let handle = statement.sqliteStatement
+        defer {
+            sqlite3_reset(handle)
+            // The text is the caller's.
+            sqlite3_clear_bindings(handle)
+        }
+        let start = text.baseAddress?.assumingMemoryBound(to: CChar.self)
+        let result = sqlite3_bind_text64(handle, 1, start, UInt64(text.count), nil, UInt8(SQLITE_UTF8))
+        guard result == SQLITE_OK else { throw DatabaseError(resultCode: ResultCode(rawValue: result)) }
+        _ = try rows(handle, body)
+    }
+
+    private func rows(_ handle: SQLiteStatement, _ body: (SQLiteStatement) throws -> Bool) throws -> Bool {
         while true {
             switch sqlite3_step(handle) {
             case SQLITE_ROW:

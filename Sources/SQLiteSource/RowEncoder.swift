@@ -32,20 +32,11 @@ struct RowEncoder: Sendable {
     ///   - integers: How INTEGER values are written.
     init(fields: [(name: String, column: Int, jsonColumn: Int?)], integers: IntegerFormat) {
         self.integers = integers
-        var writer = ByteWriter(capacity: 1024)
-        self.fields = fields.map { field in
-            let start = writer.count
-            writer.write(start == 0 ? UInt8(ascii: "{") : UInt8(ascii: ","))
-            var name = field.name
-            name.withUTF8 { writer.write(jsonString: UnsafeRawBufferPointer($0)) }
-            writer.write(UInt8(ascii: ":"))
-            return Field(
-                prefix: start..<writer.count,
-                column: CInt(field.column),
-                jsonColumn: field.jsonColumn.map { CInt($0) }
-            )
+        let names = FieldNames(fields.map(\.name))
+        prefixes = names.bytes
+        self.fields = zip(fields, names.ranges).map { field, prefix in
+            Field(prefix: prefix, column: CInt(field.column), jsonColumn: field.jsonColumn.map { CInt($0) })
         }
-        prefixes = Array(writer.bytes)
     }
 
     /// The size of the row's texts and blobs in bytes: less than its JSON takes, and known without writing it.
@@ -93,22 +84,9 @@ struct RowEncoder: Sendable {
     ) -> Bool {
         switch sqlite3_column_type(statement, field.column) {
         case SQLITE_INTEGER:
-            let value = sqlite3_column_int64(statement, field.column)
-            switch integers {
-            case .number:
-                writer.write(decimal: value)
-            case .string:
-                writer.write(UInt8(ascii: "\""))
-                writer.write(decimal: value)
-                writer.write(UInt8(ascii: "\""))
-            }
+            writer.write(jsonInteger: sqlite3_column_int64(statement, field.column), as: integers)
         case SQLITE_FLOAT:
-            let value = sqlite3_column_double(statement, field.column)
-            if value.isFinite {
-                writer.write(text: value.description)
-            } else {
-                writer.write(value > 0 ? "\"Infinity\"" : "\"-Infinity\"")
-            }
+            writer.write(jsonReal: sqlite3_column_double(statement, field.column))
         case SQLITE_TEXT:
             if let json = json(statement, field) {
                 guard json.count <= room else { return false }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import Foundation
 import Logging
 import RowtailConfig
 import ServiceManager
@@ -26,17 +25,10 @@ struct ServeCommand: AsyncParsableCommand {
     var logLevel: String?
 
     func run() async throws {
-        let settings: RowtailConfig
-        do {
-            settings = try RowtailConfig.load(
-                path: config,
-                environment: ProcessInfo.processInfo.environment,
-                overrides: ConfigOverrides(listen: listen, database: database, logLevel: logLevel)
-            )
-        } catch let error as ConfigError {
-            FileHandle.standardError.write(Data("\(error)\n".utf8))
-            throw ExitCode(78)
-        }
+        let settings = try ConfigFile.load(
+            config,
+            overrides: ConfigOverrides(listen: listen, database: database, logLevel: logLevel)
+        )
         let format: LineLogHandler.Format = settings.log.format == .json ? .json : .text
         let level = settings.log.level
         LoggingSystem.bootstrap { _ in LineLogHandler(format: format, level: level) }
