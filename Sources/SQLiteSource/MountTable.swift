@@ -24,6 +24,8 @@ struct MountTable: Sendable {
         case network
         /// To every program on this machine, while others may have the file open as well.
         case shared
+        /// As far as a program lets them, as the file system is not the kernel's.
+        case unknown
     }
 
     /// What is mounted, the newest last.
@@ -103,6 +105,7 @@ extension MountTable.Mount {
     /// How far SQLite's locks and shared memory reach on it.
     var reach: MountTable.Reach {
         if Self.network.contains(type) { return .network }
-        return Self.shared.contains(type) ? .shared : .local
+        if Self.shared.contains(type) { return .shared }
+        return type == "fuse" || type.hasPrefix("fuse.") ? .unknown : .local
     }
 }

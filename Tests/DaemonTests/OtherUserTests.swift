@@ -78,6 +78,9 @@ extension DaemonTests {
             let atRest =
                 "can't write to the directory: when the application has closed the database, it can't be opened"
             #expect(try await check(exit: 0).contains(atRest))
+            try #require(chmod("\(database)-shm", 0o600) == 0)
+            #expect(try await check(exit: 69).contains("app.db-shm' can't be read by user 65534: permission denied"))
+            try #require(chmod("\(database)-shm", 0o644) == 0)
             application.signal(SIGTERM)
             try await application.end()
             #expect(try await check(exit: 69).contains("is at rest and this user can't open it"))

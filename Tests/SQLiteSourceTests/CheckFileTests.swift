@@ -64,9 +64,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ("9p", true), ("virtiofs", true), ("xfs", false), ("btrfs", false), ("overlay", false), ("tmpfs", false),
+        ("9p", true), ("virtiofs", true), ("fuse.bindfs", true), ("fuse", true), ("xfs", false), ("btrfs", false),
+        ("overlay", false), ("tmpfs", false),
     ])
-    func `a file system that another machine may write is warned of`(type: String, isWarned: Bool) throws {
+    func `a file system on which locks may not reach everyone is warned of`(type: String, isWarned: Bool) throws {
         let database = try TemporaryDatabase()
         let findings = FileCheck(path: database.path, mounts: Self.mounts(type, at: database.directory.path)).findings()
         let finding = try #require(findings.first { $0.topic == "file system" })

@@ -49,6 +49,14 @@ struct FileCheck {
                 "the file is on '\(mount.type)', which shares it with another machine, whose programs heed no locks of this one",
                 remedy: "let no program outside this machine open it, or move it to a local file system"
             )
+        case .unknown:
+            return Finding(
+                .warning,
+                "file system",
+                "the file is on '\(mount.type)', a file system that a program provides: SQLite's locks hold only where it "
+                    + "passes them on",
+                remedy: "make sure that it does and that no other machine has the file open, or move it to a local one"
+            )
         case .local:
             return Finding(.verified, "file system", "\(mount.type), where SQLite's locks hold")
         }
