@@ -52,10 +52,9 @@ import Testing
             try database.connect().read { db in
                 let schema = try TableInspector(watched: watched, path: database.path).inspect(db)
                 let queries = TableQueries(watched, schema)
-                let bounded = [
-                    queries.pageAfter, queries.firstPage, queries.spanAfter, queries.firstSpan, queries.beforeNewest,
-                    queries.rowUpTo, queries.rowAt,
-                ]
+                let bounded =
+                    queries.pageAfter + queries.firstPage + queries.spanAfter + queries.firstSpan + queries.newestRows
+                    + [queries.rowUpTo, queries.rowAt]
                 for sql in bounded {
                     let plan = try Self.plan(db, sql)
                     let bad = plan.filter { $0.contains("TEMP B-TREE") || $0.hasPrefix("SCAN main.t") }
