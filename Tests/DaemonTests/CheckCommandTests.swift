@@ -38,6 +38,14 @@ extension DaemonTests {
             var feeds: [Feed]
         }
 
+        /// A table followed by time, with two rows.
+        private static func times(_ values: String) -> String {
+            """
+            CREATE TABLE t (id INTEGER PRIMARY KEY, at); CREATE INDEX t_at ON t (at);
+            WITH v(a, b) AS (SELECT \(values)) INSERT INTO t (at) SELECT a FROM v UNION ALL SELECT b FROM v;
+            """
+        }
+
         private func config(_ database: String, _ feeds: String) throws -> String {
             try DaemonProcess.write("listen: 127.0.0.1:0\ndatabase: \(database)\nfeeds: \(feeds)\n", in: directory)
         }
@@ -127,6 +135,16 @@ extension DaemonTests {
                 ("CREATE TABLE t (id INTEGER PRIMARY KEY)", "{t: {columns: [n]}}"),
                 ("CREATE TABLE t (id INTEGER PRIMARY KEY)", "{t: {where: n = 1}}"),
                 ("CREATE TABLE t (id INTEGER PRIMARY KEY)", "{t: {where: 'id = ?'}}"),
+                ("CREATE TABLE t (a, at)", "{t: {mode: updated, watermark: at}}"),
+                ("CREATE TABLE t (a, at)", "{t: {mode: updated, watermark: at, key: a}}"),
+                ("CREATE TABLE t (a, at)", "{t: {mode: updated, watermark: time, key: a}}"),
+                (
+                    Self.times("CAST(strftime('%s') AS INTEGER) - 60, CAST(strftime('%s') AS INTEGER) - 9"),
+                    "{t: {mode: updated, watermark: at, settle: 500ms}}"
+                ),
+                (Self.times("7, 8"), "{t: {mode: updated, watermark: at}}"),
+                (Self.times("'2020-01-01 00:00:00', '2020-01-01'"), "{t: {mode: updated, watermark: at}}"),
+                (Self.times("'2020-01-01 00:00:00', NULL"), "{t: {mode: updated, watermark: at}}"),
                 ("CREATE VIEW t AS SELECT 1", "{t: {}}"),
                 ("CREATE VIRTUAL TABLE t USING fts5(x)", "{t: {}}"),
                 (

@@ -2,6 +2,7 @@
 
 import GRDB
 import GRDBSQLite
+import RowtailCore
 import TestSupport
 import Testing
 
@@ -56,5 +57,17 @@ import Testing
         let small = try Self.cost(Self.database(definition, rows: 3000), watched)
         let large = try Self.cost(Self.database(definition, rows: 300_000), watched)
         #expect(small > 0 && large < small + 100, "\(small) and \(large) instructions")
+    }
+
+    @Test(arguments: [true, false])
+    func `H41: so does one that is followed by time, with an index and without`(isIndexed: Bool) throws {
+        let definition = "(n INTEGER PRIMARY KEY, at INTEGER AS (1600000000 + n / 7) STORED)"
+        let watched = WatchedTable(feed: "t", table: "t", mode: .updated, watermark: "at")
+        let costs = try [3000, 300_000].map { rows in
+            let database = try Self.database(definition, rows: rows)
+            if isIndexed { try database.execute("CREATE INDEX t_at ON t (at)") }
+            return try Self.cost(database, watched)
+        }
+        #expect(costs[0] > 0 && costs[1] < costs[0] + 100, "\(costs) instructions")
     }
 }

@@ -18,9 +18,9 @@ struct AppendCheck {
     func findings(_ db: Database) throws -> [Finding] {
         let queries = TableQueries(watched, schema)
         var findings = [watermark, reuse]
-        let index = try IndexCheck(table: schema.table, columns: [schema.watermark]).finding(
+        let index = try IndexCheck(table: schema.table, columns: schema.order.columns).finding(
             db,
-            pages: [queries.pageAfter, queries.firstPage],
+            pages: queries.pageAfter + queries.firstPage,
             ends: [queries.newest, queries.oldest]
         )
         findings.append(index)

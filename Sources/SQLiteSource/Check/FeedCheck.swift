@@ -51,17 +51,26 @@ package struct FeedCheck {
     }
 
     /// Looks at the table inside a read transaction.
-    static func findings(_ watched: WatchedTable, _ path: String, _ db: Database) throws -> [Finding] {
-        let reader = TableReader(watched, path: path, framing: NoFraming())
+    static func findings(
+        _ watched: WatchedTable,
+        _ path: String,
+        _ db: Database,
+        clock: WallClock = .system
+    ) throws -> [Finding] {
+        let reader = TableReader(watched, path: path, framing: NoFraming(), clock: clock)
         do {
             try reader.prepare(db)
         } catch let error as SourceError where error.code == .broken {
             return try refusal(error, watched, path, db)
         }
         guard let facts = try TableFacts(db, watched.table), let schema = reader.schema else { return [] }
-        let findings = try AppendCheck(watched: watched, schema: schema, facts: facts).findings(db)
+        let findings =
+            switch watched.mode {
+            case .append, .log: try AppendCheck(watched: watched, schema: schema, facts: facts).findings(db)
+            case .updated: try UpdatedCheck(watched: watched, schema: schema, facts: facts, reader: reader).findings(db)
+            }
         guard !findings.contains(where: { $0.level == .refused }) else { return findings }
-        return findings + SchemaHints(schema, facts).findings + [ModeAdvice(watched, facts).sentence]
+        return findings + SchemaHints(watched.mode, schema, facts).findings + [ModeAdvice(watched, facts).sentence]
     }
 
     /// Why a table can't be followed, and what would help.
@@ -99,4 +108,5 @@ private struct NoFraming: EventFraming {
     func open(_ id: EventID, in writer: inout ByteWriter) -> Int { writer.count }
     func close(_ writer: inout ByteWriter, from start: Int) {}
     func oversize(_ id: EventID, bytes: Int, in writer: inout ByteWriter) {}
+    func reset(_ reset: Reset, at id: EventID, in writer: inout ByteWriter) {}
 }

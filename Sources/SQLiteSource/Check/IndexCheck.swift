@@ -6,7 +6,7 @@ import GRDB
 struct IndexCheck {
     let table: String
     /// The columns that order the rows, and so those of the index.
-    let columns: [String]
+    let columns: [RowOrder.Column]
 
     /// Asks for the plans of the queries that a poll runs, without running one.
     ///
@@ -23,7 +23,7 @@ struct IndexCheck {
                 .warning,
                 "index",
                 "no index serves the pages, so each takes as long as the whole table (EXPLAIN QUERY PLAN: \(step))",
-                remedy: "create one",
+                remedy: "create one and check again, as no row was looked at without it",
                 sql: Self.creation(table, columns)
             )
         }
@@ -32,9 +32,12 @@ struct IndexCheck {
     }
 
     /// The statement that creates an index over some columns.
-    static func creation(_ table: String, _ columns: [String], unique: Bool = false) -> String {
-        let name = TableQueries.quoted("\(table)_\(columns.first ?? "")")
-        let list = columns.map(TableQueries.quoted).joined(separator: ", ")
+    ///
+    /// Positions are compared byte by byte, so an index that ignores case would not serve.
+    static func creation(_ table: String, _ columns: [RowOrder.Column], unique: Bool = false) -> String {
+        let name = TableQueries.quoted("\(table)_\(columns.first?.name ?? "")")
+        let list = columns.map { TableQueries.quoted($0.name) + ($0.isBinary ? "" : " COLLATE BINARY") }
+            .joined(separator: ", ")
         return "CREATE \(unique ? "UNIQUE " : "")INDEX \(name) ON \(TableQueries.quoted(table)) (\(list));"
     }
 }

@@ -31,12 +31,23 @@ struct ModeAdvice {
         }?.columns
     }
 
+    private func columns(_ names: [String]) -> [RowOrder.Column] {
+        names.map { RowOrder.Column(name: $0, isBinary: true) }
+    }
+
     private var capture: String { "'rowtail capture install \(watched.feed)'" }
 
     // MARK: - For a table that is followed
 
     /// One sentence on whether the mode fits, and which would fit better.
     var sentence: Finding {
+        guard watched.mode == .append else {
+            return Finding(
+                .advice,
+                "mode",
+                "'updated' sends inserted and changed rows in their newest state; states between and deletions need mode 'log'"
+            )
+        }
         let isUpdated = facts.triggers.contains { trigger in
             TableInspector.equal(trigger.table, facts.table) && TriggerWrites(trigger).updates.contains(facts.table)
         }
@@ -46,7 +57,7 @@ struct ModeAdvice {
                 "mode",
                 "'append' sends every insert; '\(time)' looks as if rows were changed later: mode 'updated' with watermark: "
                     + "\(time) would send their newest state, mode 'log' every change",
-                sql: facts.isIndexed(time) ? nil : IndexCheck.creation(facts.table, [time] + key)
+                sql: facts.isIndexed(time) ? nil : IndexCheck.creation(facts.table, columns([time] + key))
             )
         }
         if isUpdated {
@@ -74,7 +85,7 @@ struct ModeAdvice {
                 "mode",
                 "mode 'updated' with watermark: \(time) could serve this table, as "
                     + "(\(key.joined(separator: ", "))) tells its rows apart",
-                sql: facts.isIndexed(time) ? nil : IndexCheck.creation(facts.table, [time] + key)
+                sql: facts.isIndexed(time) ? nil : IndexCheck.creation(facts.table, columns([time] + key))
             )
         }
         guard let key else { return nil }
@@ -85,13 +96,15 @@ struct ModeAdvice {
         )
     }
 
-    /// What makes a watermark unique that lacks nothing else.
+    /// What makes the configured watermark or key unique that lacks nothing else; `nil` when it lacks more.
     var uniqueIndex: String? {
-        guard watched.mode == .append, let name = watched.watermark,
-            let column = facts.columns.first(where: { TableInspector.equal($0.name, name) }),
-            column.isNotNull, column.type.uppercased().contains("INT"),
-            !facts.indexes.contains(where: { $0.isUnique && $0.columns == [column.name] })
+        let wanted = watched.mode == .append ? watched.watermark.map { [$0] } : watched.key
+        guard let wanted else { return nil }
+        let found = wanted.compactMap { name in facts.columns.first { TableInspector.equal($0.name, name) } }
+        let isNumber = found.allSatisfy { $0.isNotNull && $0.type.uppercased().contains("INT") }
+        guard found.count == wanted.count, watched.mode == .updated || isNumber,
+            !facts.indexes.contains(where: { $0.isUnique && $0.columns == found.map(\.name) })
         else { return nil }
-        return IndexCheck.creation(facts.table, [column.name], unique: true)
+        return IndexCheck.creation(facts.table, columns(found.map(\.name)), unique: true)
     }
 }

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What the schema tells of how the table is written, where mode `append` doesn't send it.
+import RowtailCore
+
+/// What the schema tells of how the table is written, where the feed's mode doesn't send it.
 struct SchemaHints {
+    private let mode: FeedMode
     private let schema: TableSchema
     private let facts: TableFacts
 
-    init(_ schema: TableSchema, _ facts: TableFacts) {
+    init(_ mode: FeedMode, _ schema: TableSchema, _ facts: TableFacts) {
+        self.mode = mode
         self.schema = schema
         self.facts = facts
     }
@@ -17,12 +21,13 @@ struct SchemaHints {
 
     private var replacing: Finding? {
         guard SQLWords(facts.text).contain("ON", "CONFLICT", "REPLACE") else { return nil }
+        let problem = "the table is declared ON CONFLICT REPLACE: an insert may delete rows, which is not sent"
         return Finding(
             .warning,
             "replace",
-            "the table is declared ON CONFLICT REPLACE: an insert may delete rows, which is not sent, and take the id of a "
-                + "row that was sent, and then is not sent itself",
-            remedy: "use mode 'log', which sends both"
+            mode == .append
+                ? "\(problem), and take the id of a row that was sent, and then is not sent itself" : problem,
+            remedy: mode == .append ? "use mode 'log', which sends both" : "use mode 'log', which sends it"
         )
     }
 
@@ -38,7 +43,7 @@ struct SchemaHints {
                     remedy: "use mode 'log', which sends it and its deletion"
                 )
             }
-            guard writes.updates.contains(facts.table) else { return nil }
+            guard mode == .append, writes.updates.contains(facts.table) else { return nil }
             return Finding(
                 .advice,
                 "trigger",
@@ -52,7 +57,7 @@ struct SchemaHints {
         let unique = facts.indexes.filter { index in
             index.isUnique && !(index.columns.count == 1 && TableInspector.equal(index.columns[0], schema.watermark))
         }
-        guard !unique.isEmpty else { return nil }
+        guard mode == .append, !unique.isEmpty else { return nil }
         let columns = unique.map { "(\($0.columns.joined(separator: ", ")))" }.joined(separator: ", ")
         return Finding(
             .advice,

@@ -28,6 +28,8 @@ struct TableFacts {
     /// The text that created it.
     let text: String
     let columns: [Column]
+    /// Whether the primary key has an index of its own, as it is not the rowid.
+    let hasKeyIndex: Bool
     /// The indexes over columns alone, and over the whole table.
     let indexes: [Index]
     /// All triggers of the database, as those of other tables may write this one.
@@ -59,6 +61,12 @@ struct TableFacts {
                 keyRank: row["pk"] ?? 0
             )
         }
+        hasKeyIndex =
+            try Bool.fetchOne(
+                db,
+                sql: "SELECT EXISTS (SELECT 1 FROM pragma_index_list(?) WHERE origin = 'pk')",
+                arguments: [table]
+            ) ?? false
         indexes = try Row.fetchAll(
             db,
             sql: "SELECT name, \"unique\" AS isUnique FROM pragma_index_list(?) WHERE NOT partial ORDER BY seq DESC",
@@ -83,6 +91,12 @@ struct TableFacts {
     /// The columns of the primary key in its order.
     var key: [String] {
         columns.filter { $0.keyRank > 0 }.sorted { $0.keyRank < $1.keyRank }.map(\.name)
+    }
+
+    /// Whether the primary key is the rowid, which is never NULL whatever the schema says.
+    var hasRowIDKey: Bool {
+        let key = columns.filter { $0.keyRank > 0 }
+        return key.count == 1 && key[0].type.uppercased() == "INTEGER" && !hasKeyIndex
     }
 
     /// Whether some index begins with a column.
