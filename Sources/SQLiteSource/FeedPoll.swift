@@ -134,6 +134,9 @@ final class FeedPoll {
     private func verdict(head: Position) throws -> Continuity.Verdict {
         // What was handed over in another mode, or by another key, means nothing in this one.
         guard reader.schema?.order.fits(record.watermark) ?? true else { return .broken(base: nil) }
+        // Rows that were written again stand ahead. Where none does, the newest was deleted, or the file is an older copy
+        // whose change counter hid that.
+        if isMoving, let newest = reader.newestOfAll, newest < record.watermark { doubt(.touched) }
         return try Continuity(watermark: record.watermark, anchors: record.anchors, rowsMove: isMoving).verdict(
             head: head,
             evidence: evidence,

@@ -53,8 +53,13 @@ struct RowOrder: Sendable {
 
     /// The key alone equal to parameters; of the watermark where there is no key.
     func isKey(from first: Int, of table: String) -> String {
-        let terms = isKeyed ? terms(of: table).dropFirst() : terms(of: table)[...]
-        return zip(terms, first...).map { "\($0) = ?\($1)" }.joined(separator: " AND ")
+        let skipped = isKeyed ? 1 : 0
+        let pairs = zip(zip(results(of: table), terms(of: table)).dropFirst(skipped), first...)
+        // The column's own index finds those that are equal by its own collation.
+        return pairs.map { column, parameter in
+            let (name, term) = column
+            return name == term ? "\(name) = ?\(parameter)" : "\(name) = ?\(parameter) AND \(term) = ?\(parameter)"
+        }.joined(separator: " AND ")
     }
 
     /// The order itself.

@@ -21,6 +21,7 @@ extension TableReader {
         guard let format else { return .earliest }
         _ = try single(compiled.oldest)
         let newest = try single(compiled.newest) ?? .earliest
+        newestOfAll = newest
         guard let frontier = frontier(format) else { return newest }
         if case .row(let row) = newest, row.watermark <= frontier { return newest }
         return try single(PreparedQuery(db, compiled.queries.newestUpTo), [frontier]) ?? .earliest

@@ -18,6 +18,9 @@ final class TableReader {
     /// How the watermark tells the time, in `updated` mode, once there was a row to tell it by.
     var format: WatermarkFormat?
 
+    /// The newest position in `updated` mode, settled or not, when it was last looked for.
+    var newestOfAll: Position?
+
     /// A reader of a table.
     init(_ watched: WatchedTable, path: String, framing: any EventFraming, clock: WallClock = .system) {
         self.watched = watched
