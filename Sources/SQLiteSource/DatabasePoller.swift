@@ -198,7 +198,8 @@ package actor DatabasePoller {
         var upper = item.record.watermark
         // A filter that passes most rows over would have the whole table read for a few events.
         var pagesLeft = max(16, 2 * bound / reader.watched.pageBytes)
-        while upper > .earliest, footprint < bound, pagesLeft > 0 {
+        let earliest = item.feed.status.earliest
+        while upper > earliest, footprint < bound, pagesLeft > 0 {
             var pages: [Segment] = []
             let lower = try connection.read(with: reader) {
                 _ in try reader.position(beforeNewest: reader.watched.pageRows, through: upper)
