@@ -48,7 +48,10 @@ struct Daemon {
         }
         logger.info("starting", metadata: ["version": "\(Version.current)", "feeds": "\(feeds.count)"])
         // Services end in the reverse order: streams first, then what feeds them.
-        let services: [any Service] = schedules.map(PollerService.init) + [ServerService(server: server)]
+        let pruners = settings.feeds.compactMap { feed in
+            PrunerService(feed, WatchedTable(feed, settings), logger: logger)
+        }
+        let services: [any Service] = pruners + schedules.map(PollerService.init) + [ServerService(server: server)]
         try await ServiceGroup(
             services: services,
             gracefulShutdownSignals: [.sigterm, .sigint],

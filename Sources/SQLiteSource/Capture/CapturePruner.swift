@@ -41,9 +41,14 @@ package struct CapturePruner: Sendable {
     /// - Parameters:
     ///   - now: The time in seconds since 1970.
     ///   - dryRun: Whether entries are only counted.
+    ///   - isStopped: Whether to leave it at what was deleted so far; asked before each transaction.
     /// - Returns: How many entries went, or with `dryRun` would go.
     /// - Throws: ``SourceError`` with the remedy.
-    package func pruneOnce(now: Double, dryRun: Bool = false) throws -> Int {
+    package func pruneOnce(
+        now: Double,
+        dryRun: Bool = false,
+        unless isStopped: () -> Bool = { false }
+    ) throws -> Int {
         let database = try CaptureDatabase(path: path, readOnly: dryRun)
         var (last, pruned) = (Int64.min, 0)
         try database.read { try requireInstalled($0) }
@@ -59,11 +64,12 @@ package struct CapturePruner: Sendable {
                 ) ?? 0
             }
         }
-        while true {
+        while !isStopped() {
             let count = try database.write { try prune($0, through: last) }
-            guard count > 0 else { return pruned }
+            guard count > 0 else { break }
             pruned += count
         }
+        return pruned
     }
 
     private static let isOurs =
