@@ -128,14 +128,16 @@ package struct CapturePlan: Sendable {
         updating ? table.uniques.filter(table.isKnownBeforeUpdate) : table.uniques
     }
 
+    /// Whether an update changes values of a unique index.
+    private func changes(_ terms: [CapturedTable.Term]) -> String {
+        terms.map { "\(reference($0, of: "OLD")) IS NOT \(reference($0, of: "NEW"))\(collate($0))" }
+            .joined(separator: " OR ")
+    }
+
     private func conflicts(updating: Bool) -> String {
         uniques(updating: updating).map { terms in
             let exists = "EXISTS (SELECT 1 \(rows(conflictingIn: terms, updating: updating)))"
-            guard updating else { return exists }
-            let changes = terms.map { term in
-                "\(reference(term, of: "OLD")) IS NOT \(reference(term, of: "NEW"))\(collate(term))"
-            }
-            return "((\(changes.joined(separator: " OR "))) AND \(exists))"
+            return updating ? "((\(changes(terms))) AND \(exists))" : exists
         }.joined(separator: "\nOR ")
     }
 
@@ -158,13 +160,26 @@ package struct CapturePlan: Sendable {
     private func logReplaced(updating: Bool) -> [String] {
         func gone(_ alias: String) -> String {
             let taken = staged(alias, is: "NEW") + (updating ? " AND NOT (\(same("OLD", "NEW")))" : "")
-            return "\(alias).capture = \(id) AND ((\(taken)) OR NOT EXISTS (SELECT 1 FROM \(quotedTable) AS t WHERE "
+            let gone =
+                "\(alias).capture = \(id) AND ((\(taken)) OR NOT EXISTS (SELECT 1 FROM \(quotedTable) AS t WHERE "
                 + "\(staged(alias, is: "t"))))"
+            return updating ? "\(gone) AND (\(mayReplace))" : gone
         }
         return [
             "INSERT INTO rowtail_log (capture, op, at, before) SELECT \(id), 'delete', \(Self.now), s.before "
                 + "FROM rowtail_staged AS s WHERE \(gone("s"))",
             "DELETE FROM rowtail_staged WHERE \(gone("rowtail_staged"))",
         ]
+    }
+
+    /// Whether an update is of a kind that replaces rows.
+    ///
+    /// One that isn't may be SQLite's own, which takes a reference away from a row while that row is being replaced by a statement
+    /// around this one: then the delete trigger of the row may have yet to fire.
+    private var mayReplace: String {
+        uniques(updating: true).map { terms in
+            let known = terms.map { "\(reference($0, of: "NEW")) IS NOT NULL" }.joined(separator: " AND ")
+            return "((\(changes(terms))) AND \(known))"
+        }.joined(separator: " OR ")
     }
 }
