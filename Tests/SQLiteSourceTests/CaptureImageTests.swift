@@ -78,7 +78,8 @@ import Testing
         for index in 0..<60_000 {
             let number =
                 switch index % 4 {
-                case 0: Double(bitPattern: random.next())
+                // Past 10^300 they are as exact as `quote()`.
+                case 0: Double(bitPattern: random.next()).magnitude.remainder(dividingBy: 1e300)
                 case 1: Double.random(in: -10...10, using: &random)
                 case 2: Double(Int.random(in: -10_000_000...10_000_000, using: &random)) / 100
                 default: Double(Int64.random(in: -1_000_000_000...1_000_000_000, using: &random)) / 1e6 * 1.19
@@ -120,7 +121,7 @@ import Testing
         let sql = try file.database.shell("SELECT sql FROM sqlite_master WHERE type = 'trigger'")
         // What stands before a parenthesis is a function, or one of these words.
         let words = Set(sql.matches(of: /([A-Za-z_]+) ?\(/).map { String($0.1) })
-        let functions: Set = ["quote", "strftime", "typeof", "length", "substr", "CAST"]
+        let functions: Set = ["quote", "strftime", "typeof", "length", "substr", "round", "max", "CAST"]
         let others: Set = [
             "EXISTS", "WHEN", "AND", "OR", "NOT", "WHERE", "rowtail_log", "rowtail_staged", "SELECT", "THEN", "ELSE",
         ]
@@ -180,7 +181,7 @@ import Testing
         )
     }
 
-    @Test(arguments: ["", "1,", "1,2,3", "'a", "X'0", "1;2", "1,TX'0g'", "N,1", "*,1", "O", "O1x", "nonsense,1"])
+    @Test(arguments: ["", "1,", "1,2,3", "'a", "X'0", "1;2", "1,TX'0g'", "N,1", "1.5&7,1", "O", "O1x", "nonsense,1"])
     func `what the triggers didn't write is an error`(image: String) throws {
         let file = try CapturedFile("CREATE TABLE t (id INTEGER PRIMARY KEY, a);")
         try file.write(

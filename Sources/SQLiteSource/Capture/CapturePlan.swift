@@ -59,7 +59,7 @@ package struct CapturePlan: Sendable {
     private func log(op: String, before: String? = nil, after: String? = nil, where condition: String? = nil) -> String
     {
         "INSERT INTO rowtail_log (capture, op, at, before, after) SELECT \(id), \(op), \(Self.now),\n\(image(before)),\n"
-            + image(after) + (condition.map { "\nWHERE \($0)" } ?? "")
+            + image(after)
     }
 
     /// Whether an update left the key as it was, to the byte, whatever the collation: to a client another key is another row.
@@ -78,9 +78,12 @@ package struct CapturePlan: Sendable {
             + logReplaced(updating: true)
             + [
                 "INSERT INTO rowtail_log (capture, op, at, before, after) SELECT \(id), "
-                    + "CASE WHEN \(keepsKey) THEN 'update' ELSE 'delete' END, \(Self.now),\n\(image("OLD")),\n"
-                    + "CASE WHEN \(keepsKey) THEN \(image("NEW")) END",
-                log(op: "'insert'", after: "NEW", where: "NOT (\(keepsKey))"),
+                    + "CASE WHEN \(keepsKey) THEN 'update' ELSE 'delete' END, \(Self.now),\n\(image("OLD")),\n\(image("NEW"))",
+                // Two entries of one: writing the row anew would take much more text, which every connection has to read.
+                "INSERT INTO rowtail_log (capture, op, at, after) SELECT \(id), 'insert', \(Self.now), after "
+                    + "FROM rowtail_log WHERE NOT (\(keepsKey)) AND seq = (SELECT max(seq) FROM rowtail_log)",
+                "UPDATE rowtail_log SET after = NULL WHERE NOT (\(keepsKey)) "
+                    + "AND seq = (SELECT max(seq) FROM rowtail_log) - 1",
                 // Staged by a statement around this one, it may yet be replaced, as it is now.
                 "UPDATE rowtail_staged SET before = (SELECT after FROM rowtail_log ORDER BY seq DESC LIMIT 1) "
                     + "WHERE capture = \(id) AND \(staged("rowtail_staged", is: "NEW"))",
@@ -145,30 +148,29 @@ package struct CapturePlan: Sendable {
         let keys = table.identity.indices.map { "k\($0 + 1)" }.joined(separator: ", ")
         let values = table.identity.map { reference($0, of: "t") }.joined(separator: ", ")
         let inserts = uniques(updating: updating).enumerated().map { index, terms in
-            "INSERT INTO rowtail_staged (capture, before, \(keys)) SELECT \(id), \(image("t")), \(values)\n"
-                + rows(conflictingIn: terms, updating: updating)
-                + (index == 0
-                    ? ""
-                    : "\nAND NOT EXISTS (SELECT 1 FROM rowtail_staged AS s WHERE s.capture = \(id) AND \(staged("s", is: "t")))")
+            let isStaged = "SELECT 1 FROM rowtail_staged AS s WHERE s.capture = \(id) AND \(staged("s", is: "t"))"
+            return "INSERT INTO rowtail_staged (capture, \(keys)) SELECT \(id), \(values) "
+                + rows(conflictingIn: terms, updating: updating) + (index == 0 ? "" : " AND NOT EXISTS (\(isStaged))")
         }
-        return ["DELETE FROM rowtail_staged WHERE capture = \(id)"] + inserts
+        let images =
+            "UPDATE rowtail_staged SET before = (SELECT \(image("t"))\nFROM \(quotedTable) AS t WHERE "
+            + "\(staged("rowtail_staged", is: "t"))) WHERE capture = \(id)"
+        return ["DELETE FROM rowtail_staged WHERE capture = \(id)"] + inserts + [images]
     }
 
     /// Logs the staged rows that are gone, the new row having taken their place or not, and forgets them.
     ///
     /// Those that are still there stay staged: a statement around this one may have yet to replace them.
     private func logReplaced(updating: Bool) -> [String] {
-        func gone(_ alias: String) -> String {
-            let taken = staged(alias, is: "NEW") + (updating ? " AND NOT (\(same("OLD", "NEW")))" : "")
-            let gone =
-                "\(alias).capture = \(id) AND ((\(taken)) OR NOT EXISTS (SELECT 1 FROM \(quotedTable) AS t WHERE "
-                + "\(staged(alias, is: "t"))))"
-            return updating ? "\(gone) AND (\(mayReplace))" : gone
-        }
+        let taken = staged("rowtail_staged", is: "NEW") + (updating ? " AND NOT (\(same("OLD", "NEW")))" : "")
+        let isThere = "SELECT 1 FROM \(quotedTable) AS t WHERE \(staged("rowtail_staged", is: "t"))"
+        let gone = "((\(taken)) OR NOT EXISTS (\(isThere)))" + (updating ? " AND (\(mayReplace))" : "")
         return [
-            "INSERT INTO rowtail_log (capture, op, at, before) SELECT \(id), 'delete', \(Self.now), s.before "
-                + "FROM rowtail_staged AS s WHERE \(gone("s"))",
-            "DELETE FROM rowtail_staged WHERE \(gone("rowtail_staged"))",
+            // Looked up once: what every statement of the application has to be compiled with is kept short.
+            "UPDATE rowtail_staged SET capture = -\(id) WHERE capture = \(id) AND \(gone)",
+            "INSERT INTO rowtail_log (capture, op, at, before) SELECT \(id), 'delete', \(Self.now), before "
+                + "FROM rowtail_staged WHERE capture = -\(id)",
+            "DELETE FROM rowtail_staged WHERE capture = -\(id)",
         ]
     }
 

@@ -8,6 +8,7 @@ and rows; and the log of the second, replayed from an empty table, must give its
 with ROWTAIL_TEST_APSW set, in the SQLite that comes with the package apsw.
 """
 
+import math
 import os
 import random
 import re
@@ -140,15 +141,21 @@ def contents(connection):
     return sorted(repr(row) for row in connection.run("SELECT * FROM t"))
 
 
-VALUE = re.compile(r"(NULL)|('(?:[^']|'')*')|(T?X'[0-9A-F]*')|(\*?)([^,&]+)(?:&([^,]+))?")
+VALUE = re.compile(r"(NULL)|('(?:[^']|'')*')|(T?X'[0-9A-F]*')|([^,&]+)(?:&([^,]+))?")
 
 
-def short(text):
-    """A number of at most 30 significant bits from what is written of it."""
-    import math
+def exact(text, rest):
+    """The number that a text gives, or its neighbour, whichever has the lower half that is written after it."""
 
-    mantissa, exponent = math.frexp(float(text))
-    return math.ldexp(round(mantissa * 2**30), exponent - 30)
+    def lower(number):
+        product = number * 134217729.0
+        return number - (product - (product - number))
+
+    number = float(text)
+    if rest is None or rest == "NULL":
+        return number
+    neighbours = [number, math.nextafter(number, math.inf), math.nextafter(number, -math.inf)]
+    return min(neighbours, key=lambda other: abs(lower(other) - float(rest)))
 
 
 def decode(image, encoding):
@@ -156,7 +163,7 @@ def decode(image, encoding):
     values, at = [], 0
     while at <= len(image):
         match = VALUE.match(image, at)
-        null, text, blob, scaled, number, rest = match.groups()
+        null, text, blob, number, rest = match.groups()
         if null:
             values.append(None)
         elif text is not None:
@@ -164,10 +171,8 @@ def decode(image, encoding):
         elif blob:
             raw = bytes.fromhex(blob[blob.index("'") + 1 : -1])
             values.append(raw.decode(encoding, "surrogateescape") if blob[0] == "T" else raw)
-        elif rest:
-            values.append((short(number) + short(rest)) * (2**30 if scaled else 1))
         else:
-            values.append(float(number) if re.search("[.eIn]", number) else int(number))
+            values.append(exact(number, rest) if re.search("[.eIn]", number) else int(number))
         at = match.end()
         assert at == len(image) or image[at] == ",", image
         at += 1
