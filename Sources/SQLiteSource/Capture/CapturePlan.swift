@@ -32,6 +32,8 @@ package struct CapturePlan: Sendable {
             trigger("before_insert", "BEFORE INSERT", when: conflicts(updating: false), stage(updating: false)),
             trigger("before_update", "BEFORE UPDATE", when: conflicts(updating: true), stage(updating: true)),
             trigger("insert", "AFTER INSERT", logReplaced(updating: false) + [log(op: "'insert'", after: "NEW")]),
+            // SQLite fires the newest first: this one comes after the next.
+            trigger("rekey", "AFTER UPDATE", when: "NOT (\(keepsKey))", splitUpdate),
             trigger("update", "AFTER UPDATE", afterUpdate),
             trigger("delete", "AFTER DELETE", [unstage("OLD"), log(op: "'delete'", before: "OLD")]),
         ]
@@ -79,15 +81,21 @@ package struct CapturePlan: Sendable {
             + [
                 "INSERT INTO rowtail_log (capture, op, at, before, after) SELECT \(id), "
                     + "CASE WHEN \(keepsKey) THEN 'update' ELSE 'delete' END, \(Self.now),\n\(image("OLD")),\n\(image("NEW"))",
-                // Two entries of one: writing the row anew would take much more text, which every connection has to read.
-                "INSERT INTO rowtail_log (capture, op, at, after) SELECT \(id), 'insert', \(Self.now), after "
-                    + "FROM rowtail_log WHERE NOT (\(keepsKey)) AND seq = (SELECT max(seq) FROM rowtail_log)",
-                "UPDATE rowtail_log SET after = NULL WHERE NOT (\(keepsKey)) "
-                    + "AND seq = (SELECT max(seq) FROM rowtail_log) - 1",
                 // Staged by a statement around this one, it may yet be replaced, as it is now.
                 "UPDATE rowtail_staged SET before = (SELECT after FROM rowtail_log ORDER BY seq DESC LIMIT 1) "
                     + "WHERE capture = \(id) AND \(staged("rowtail_staged", is: "NEW"))",
             ]
+    }
+
+    /// Makes two entries of an update that changes the key.
+    ///
+    /// The row is copied within the log, as the text that writes it is long, and every connection has to read it.
+    private var splitUpdate: [String] {
+        [
+            "INSERT INTO rowtail_log (capture, op, at, after) SELECT capture, 'insert', at, after FROM rowtail_log "
+                + "WHERE seq = (SELECT max(seq) FROM rowtail_log)",
+            "UPDATE rowtail_log SET after = NULL WHERE seq = (SELECT max(seq) FROM rowtail_log) - 1",
+        ]
     }
 
     // MARK: - Rows that are replaced
