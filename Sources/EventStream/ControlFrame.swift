@@ -31,10 +31,12 @@ package enum ControlFrame {
     package static let heartbeat = ": heartbeat\n\n"
 
     /// Tells that continuity broke.
-    package static func reset(feed: String, _ reset: Reset) -> String {
+    ///
+    /// The id is that of where the stream goes on, unless the reset has a place of its own in the order.
+    package static func reset(feed: String, _ reset: Reset, id: EventID? = nil) -> String {
         """
         event: rowtail.reset
-        id: \(reset.resumedFrom)
+        id: \(id ?? reset.resumedFrom)
         data: {"feed":"\(feed)","reason":"\(reset.reason.rawValue)","requested":"\(reset.requested)",\
         "resumed_from":"\(reset.resumedFrom)"}
 

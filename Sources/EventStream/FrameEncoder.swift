@@ -41,6 +41,13 @@ package struct FrameEncoder: EventFraming {
         ChunkFraming.close(&writer, from: start)
     }
 
+    /// Writes `rowtail.reset`.
+    package func reset(_ reset: Reset, at id: EventID, in writer: inout ByteWriter) {
+        let start = ChunkFraming.open(in: &writer)
+        writer.write(text: ControlFrame.reset(feed: feed, reset, id: id))
+        ChunkFraming.close(&writer, from: start)
+    }
+
     /// Writes `rowtail.oversize`.
     package func oversize(_ id: EventID, bytes: Int, in writer: inout ByteWriter) {
         let start = ChunkFraming.open(in: &writer)

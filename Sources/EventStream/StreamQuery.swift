@@ -126,11 +126,16 @@ package struct StreamQuery: Hashable, Sendable {
             }
             return .newest(-number)
         }
+        // A plus that was not percent-encoded is a space by now.
+        if let time = UnixTime(rfc3339: text.replacing(" ", with: "+")) ?? UnixTime(rfc3339: text) {
+            return .time(time)
+        }
         guard text.utf8.count <= idLimit, let id = EventID(text) else {
             throw StreamQueryError(
                 code: .badEventID,
                 message:
-                    "since: '\(text.prefix(64))' is unknown; use earliest, latest, -N for the newest N rows, or an event id"
+                    "since: '\(text.prefix(64))' is unknown; use earliest, latest, -N for the newest N rows, an event id, or in mode "
+                    + "updated a time"
             )
         }
         return .after(id)

@@ -17,4 +17,7 @@ package protocol EventFraming: Sendable {
     ///
     /// `bytes` is how large it would have been at least.
     func oversize(_ id: EventID, bytes: Int, in writer: inout ByteWriter)
+
+    /// Writes the event that tells that rows before it are not to be had, with the id of its own place in the order.
+    func reset(_ reset: Reset, at id: EventID, in writer: inout ByteWriter)
 }

@@ -111,7 +111,10 @@ package final class Feed: Sendable {
         state.withLock { state in
             state.observers.append((eventLoop, observer))
             var view = FeedView(tailBytes: options.tailBytes)
-            if state.status.knowsHead { view.apply(.generation(state.status.history, head: state.status.head)) }
+            if state.status.knowsHead {
+                view.apply(.generation(state.status.history, head: state.status.head))
+                view.apply(.pruned(through: state.status.earliest))
+            }
             return view
         }
     }
@@ -149,11 +152,30 @@ package final class Feed: Sendable {
     }
 
     /// Starts a generation, or takes up the one that was stored.
+    ///
+    /// Everything is to be had until ``prune(through:)`` says otherwise.
     package func begin(_ history: GenerationHistory, head: Position) {
         announce(.generation(history, head: head)) { status in
             status.history = history
             status.head = head
+            status.earliest = .earliest
             status.knowsHead = true
+        }
+    }
+
+    /// Tells that nothing up to a position is to be had any more.
+    package func prune(through position: Position) {
+        announce(.pruned(through: position)) { status in
+            status.earliest = position
+            status.head = max(status.head, position)
+        }
+    }
+
+    /// Records rows that came too late to be sent, and how many are held back as they come too early.
+    package func counted(late: Int, future: Int) {
+        state.withLock { state in
+            state.status.lateRows += UInt64(late)
+            state.status.futureRows = future
         }
     }
 

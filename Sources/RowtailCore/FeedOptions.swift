@@ -23,6 +23,9 @@ package enum StartPoint: Hashable, Sendable {
     /// Before the newest rows, this many of them.
     case newest(Int)
 
+    /// Before the rows of this time and later.
+    case time(UnixTime)
+
     /// After the row that an event id names.
     case after(EventID)
 }

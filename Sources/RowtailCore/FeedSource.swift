@@ -40,13 +40,41 @@ package protocol FeedSource: Sendable {
         on eventLoop: any EventLoop
     ) -> EventLoopFuture<Position>
 
+    /// Finds the position just before the rows of a time and later.
+    ///
+    /// - Parameters:
+    ///   - time: The time.
+    ///   - head: The newest position that counts.
+    ///   - eventLoop: Where the future is completed.
+    /// - Returns: `earliest` when there are no older rows; fails with ``NoTimes`` where rows have none.
+    func position(
+        before time: UnixTime,
+        through head: Position,
+        on eventLoop: any EventLoop
+    ) -> EventLoopFuture<Position>
+
     /// Looks for new rows now.
     ///
     /// - Returns: Succeeds after a poll that began after this call, whatever came of it.
     func refresh(on eventLoop: any EventLoop) -> EventLoopFuture<Void>
 }
 
+/// The rows of a feed have no times that could be looked up.
+package struct NoTimes: Error {
+    /// Says so.
+    package init() {}
+}
+
 extension FeedSource {
+    /// Finds nothing, as most sources know no times.
+    package func position(
+        before time: UnixTime,
+        through head: Position,
+        on eventLoop: any EventLoop
+    ) -> EventLoopFuture<Position> {
+        eventLoop.makeFailedFuture(NoTimes())
+    }
+
     /// Reads the page after a position for somebody who waits whatever happens.
     package func page(
         after: Position,

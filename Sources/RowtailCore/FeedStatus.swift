@@ -58,6 +58,9 @@ package struct FeedStatus: Sendable {
     /// The watermark.
     package var head: Position = .earliest
 
+    /// Before the oldest row that is to be had.
+    package var earliest: Position = .earliest
+
     /// The generations so far.
     package var history = GenerationHistory()
 
@@ -84,4 +87,10 @@ package struct FeedStatus: Sendable {
 
     /// Rows handed over or counted past.
     package var rows: UInt64 = 0
+
+    /// Rows found before the watermark after it had passed them.
+    package var lateRows: UInt64 = 0
+
+    /// Rows held back, as their time lies too far ahead.
+    package var futureRows = 0
 }

@@ -10,6 +10,9 @@ package enum FeedNews: Sendable {
 
     /// The newest part of the history went away.
     case generation(GenerationHistory, head: Position)
+
+    /// The oldest part of the history was deleted: nothing up to this position is to be had any more.
+    case pruned(through: Position)
 }
 
 /// What an event loop knows of a feed: where it stands, and its tail.
@@ -19,6 +22,9 @@ package enum FeedNews: Sendable {
 package struct FeedView: Sendable {
     /// The watermark: the newest position handed over.
     package private(set) var head: Position
+
+    /// Before the oldest row that is to be had: where a stream starts that wants all there is.
+    package private(set) var earliest: Position
 
     /// The generations so far.
     package private(set) var history: GenerationHistory
@@ -34,6 +40,7 @@ package struct FeedView: Sendable {
     /// - Parameter tailBytes: The memory that the tail may take.
     package init(tailBytes: Int) {
         head = .earliest
+        earliest = .earliest
         history = GenerationHistory()
         tail = Tail(bound: tailBytes)
     }
@@ -52,6 +59,10 @@ package struct FeedView: Sendable {
             tail.clear()
             self.history = history
             head = position
+            earliest = .earliest
+        case .pruned(let position):
+            earliest = position
+            head = max(head, position)
         }
     }
 }

@@ -80,15 +80,17 @@ package struct GenerationHistory: Hashable, Sendable {
     /// - Parameters:
     ///   - id: The id of the last event that the client has.
     ///   - head: The newest position handed out in the current generation.
+    ///   - earliest: Just before the oldest row that is to be had.
     /// - Returns: Where, or why nowhere.
-    package func continuation(of id: EventID, head: Position) -> Continuation {
+    package func continuation(of id: EventID, head: Position, earliest: Position = .earliest) -> Continuation {
         guard id.generation <= current else { return .lost(.generation) }
         let later = breaks.suffix(current - id.generation)
         guard later.count == current - id.generation else { return .lost(.generation) }
         guard !later.contains(where: \.replaced) else { return .lost(.replaced) }
         if let base = later.map(\.base).min(), id.position > base {
-            return .rewound(base)
+            return base < earliest ? .lost(.pruned) : .rewound(base)
         }
-        return id.position > head ? .lost(.ahead) : .exact(id.position)
+        if id.position > head { return .lost(.ahead) }
+        return id.position < earliest ? .lost(.pruned) : .exact(id.position)
     }
 }

@@ -8,6 +8,9 @@ package enum ResetReason: String, CaseIterable, Sendable {
     /// Another file or table took the place.
     case replaced
 
+    /// The rows after the id were deleted from the log, as they were old.
+    case pruned
+
     /// The id is newer than the newest row.
     case ahead
 

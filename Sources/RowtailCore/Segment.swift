@@ -10,12 +10,16 @@ package final class Segment: Sendable {
         /// Where its row stands.
         package var position: Position
 
+        /// Whether it is no row but tells that what came before is not all there was.
+        package var isReset: Bool
+
         /// The offset in ``Segment/bytes`` just past its last byte.
         package var end: Int
 
         /// Marks the end of an event.
-        package init(position: Position, end: Int) {
+        package init(position: Position, isReset: Bool = false, end: Int) {
             self.position = position
+            self.isReset = isReset
             self.end = end
         }
     }
@@ -34,6 +38,9 @@ package final class Segment: Sendable {
 
     /// The events in order of their positions.
     package let events: [Event]
+
+    /// How many of the events are resets.
+    package let resetCount: Int
 
     /// When the poll that found these rows began; `nil` for pages read for a subscriber behind the tail.
     package let foundAt: ContinuousClock.Instant?
@@ -57,6 +64,7 @@ package final class Segment: Sendable {
         storage = .allocate(byteCount: bytes.count, alignment: 1)
         storage.copyMemory(from: bytes)
         self.events = events
+        resetCount = events.count(where: \.isReset)
         self.foundAt = foundAt
     }
 
@@ -83,6 +91,11 @@ package final class Segment: Sendable {
             }
         }
         return low
+    }
+
+    /// How many of the events of a range are resets.
+    package func resets(in range: Range<Int>) -> Int {
+        resetCount == 0 ? 0 : events[range].count(where: \.isReset)
     }
 
     /// The offset where an event begins; the end of the bytes for the index just past the last event.

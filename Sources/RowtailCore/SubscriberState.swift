@@ -91,9 +91,9 @@ package struct SubscriberState: Sendable {
         told != id
     }
 
-    /// Whether the stream goes on for as long as there are rows, and has no end of its own.
+    /// Whether the stream goes on for as long as there are rows, and has no end of its own; a reset would be one.
     package var isOpenEnded: Bool {
-        remaining == nil && until == nil && !failed
+        remaining == nil && until == nil && policy != .fail
     }
 
     /// Whether another stream gets the same next.
@@ -117,7 +117,8 @@ package struct SubscriberState: Sendable {
     ///
     /// It changes the state only to take over the view's generation where the stream goes on in it exactly.
     package mutating func next(in view: borrowing FeedView) -> Step {
-        if generation != view.history.current, let reset = cross(into: view) { return .reset(reset) }
+        let isContinuous = generation == view.history.current && position >= view.earliest
+        if !isContinuous, let reset = cross(into: view) { return .reset(reset) }
         if failed { return .end(.reset) }
         if remaining == 0 { return .end(.limit) }
         if let until, position >= until { return .end(.head) }
@@ -139,7 +140,7 @@ package struct SubscriberState: Sendable {
     private mutating func cross(into view: borrowing FeedView) -> Reset? {
         let resumedFrom: Position
         let reason: ResetReason
-        switch view.history.continuation(of: id, head: view.head) {
+        switch view.history.continuation(of: id, head: view.head, earliest: view.earliest) {
         case .exact(let position):
             self.position = position
             enter(view)
@@ -147,7 +148,7 @@ package struct SubscriberState: Sendable {
         case .rewound(let base):
             (resumedFrom, reason) = (base, .rewound)
         case .lost(let lost):
-            (resumedFrom, reason) = (policy == .latest ? view.head : .earliest, lost)
+            (resumedFrom, reason) = (policy == .latest ? view.head : view.earliest, lost)
         }
         let start = EventID(resumedFrom, generation: view.history.current)
         return Reset(reason: reason, requested: told, resumedFrom: start)
@@ -172,15 +173,22 @@ package struct SubscriberState: Sendable {
             last = first + remaining
             through = segment.events[last - 1].position
         }
+        if policy == .fail, segment.resetCount > 0,
+            let index = segment.events[first..<last].firstIndex(where: \.isReset)
+        {
+            last = index + 1
+            through = segment.events[index].position
+        }
         return Slice(segment: segment, events: first..<last, through: through)
     }
 
     /// Records that the first `events` events of a slice were sent, and, if that is all of them, what was passed over.
     package mutating func sent(_ slice: Slice, events: Int) {
         if events > 0 {
-            let last = slice.segment.events[slice.events.lowerBound + events - 1].position
-            position = last
-            told = EventID(last, generation: generation)
+            let last = slice.segment.events[slice.events.lowerBound + events - 1]
+            position = last.position
+            told = EventID(last.position, generation: generation)
+            failed = failed || (policy == .fail && last.isReset)
             if let remaining { self.remaining = remaining - events }
         }
         if events == slice.events.count {

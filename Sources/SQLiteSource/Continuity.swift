@@ -34,6 +34,8 @@ struct Continuity {
     var watermark: Position
     /// Rows that were there, newest first.
     var anchors: [Anchor]
+    /// Whether a row that is written again moves to a new position, so that a head before the watermark means nothing.
+    var rowsMove = false
 
     /// Decides.
     ///
@@ -41,18 +43,19 @@ struct Continuity {
     ///   - head: The newest position now.
     ///   - evidence: What is known of the time since.
     ///   - isAutoincrement: Whether positions are never given out twice.
-    ///   - columns: The hashed columns of the row at a position; `nil` when there is none.
+    ///   - row: The row with the key of a position, where it stands now; `nil` when there is none.
     /// - Returns: Whether the history goes on, and if not, from which base.
     func verdict(
         head: Position,
         evidence: Evidence,
         isAutoincrement: Bool,
-        columns: (Position) throws -> [String: UInt64]?
+        row: (Position) throws -> Anchor?
     ) rethrows -> Verdict {
         guard watermark > .earliest else { return .same }
+        if rowsMove { return try verdictOfMovingRows(head: head, evidence: evidence, row: row) }
         let wentBack = head < watermark
         if case .seen = evidence, !wentBack { return .same }
-        let proof = try prove(upTo: head, columns)
+        let proof = try prove(upTo: head, row)
         switch evidence {
         case .seen:
             // Not the head: other rows may have come in the place of those that went, and the head be one of them. Near
@@ -75,19 +78,50 @@ struct Continuity {
         }
     }
 
+    /// Decides for a table whose rows move ahead when they are written.
+    ///
+    /// A row that stands behind where it stood is of an older copy; one that stands ahead of it is not. Rows that are gone
+    /// say nothing, unless all of them are, or nothing newer is there.
+    private func verdictOfMovingRows(
+        head: Position,
+        evidence: Evidence,
+        row: (Position) throws -> Anchor?
+    ) rethrows -> Verdict {
+        guard evidence > .seen, !anchors.isEmpty else { return .same }
+        var (someAreBehind, someAreAhead, newestIsGone) = (false, false, false)
+        var newestHolding: Position?
+        let telling = tellingColumns()
+        for (index, anchor) in anchors.enumerated() {
+            guard let found = try row(anchor.position) else {
+                if index == 0 { newestIsGone = true }
+                continue
+            }
+            if found.position > anchor.position {
+                someAreAhead = true
+            } else if found.position == anchor.position, anchor.holds(found.columns, telling: telling(anchor)) {
+                newestHolding = newestHolding ?? anchor.position
+            } else {
+                someAreBehind = true
+            }
+        }
+        if someAreBehind { return .broken(base: newestHolding) }
+        if someAreAhead || evidence == .touched { return .same }
+        if newestHolding == nil || (newestIsGone && head < watermark) { return .broken(base: newestHolding) }
+        return .same
+    }
+
     private struct Proof {
         var someArePresent = false
         var newestPresentHolds = false
         var newestHolding: Position?
     }
 
-    private func prove(upTo head: Position, _ columns: (Position) throws -> [String: UInt64]?) rethrows -> Proof {
+    private func prove(upTo head: Position, _ row: (Position) throws -> Anchor?) rethrows -> Proof {
         var proof = Proof()
-        let occurrences = occurrences()
+        let telling = tellingColumns()
         for anchor in anchors where anchor.position <= head {
-            guard let found = try columns(anchor.position) else { continue }
-            let telling = anchor.columns.filter { occurrences[$0.key]?[$0.value] == 1 }.keys
-            let holds = anchor.holds(found, telling: Set(telling))
+            guard let found = try row(anchor.position) else { continue }
+            let holds = anchor.holds(found.columns, telling: telling(anchor))
             if !proof.someArePresent { proof.newestPresentHolds = holds }
             proof.someArePresent = true
             if holds {
@@ -96,6 +130,12 @@ struct Continuity {
             }
         }
         return proof
+    }
+
+    /// The columns of a row whose values no other remembered row has.
+    private func tellingColumns() -> (Anchor) -> Set<String> {
+        let occurrences = occurrences()
+        return { anchor in Set(anchor.columns.filter { occurrences[$0.key]?[$0.value] == 1 }.keys) }
     }
 
     /// In how many of the remembered rows each column has each of its values.

@@ -13,7 +13,7 @@ extension DatabasePoller {
         since start: ContinuousClock.Instant
     ) {
         let took = ContinuousClock.now - start
-        let timestamp = WallClock.secondsSince1970()
+        let timestamp = Double(WallClock.system.now.microseconds) / 1e6
         guard item.feed.polled(result, state: state, took: took, timestamp: timestamp) else { return }
         switch state {
         case .live:
@@ -85,6 +85,39 @@ extension DatabasePoller {
                 "head": "\(outcome.head)",
             ]
         )
+    }
+
+    /// Says how the watermark is understood, once, and what comes too late or too early, at most once a minute.
+    func logOddTimes(_ item: FeedPoll, _ outcome: FeedPoll.Outcome) {
+        let name = item.feed.name
+        if let format = item.reader.format, formats[name] != format {
+            formats[name] = format
+            logger.info(
+                "watermark is understood",
+                metadata: ["feed": "\(name)", "format": "\(format.description)"]
+            )
+        }
+        guard outcome.late > 0 || outcome.future > 0 else { return }
+        guard oddTimesLogged[name].map({ .now - $0 >= .seconds(60) }) ?? true else { return }
+        oddTimesLogged[name] = .now
+        if outcome.late > 0 {
+            logger.warning(
+                "rows came too late to be sent",
+                metadata: [
+                    "feed": "\(name)", "rows": "\(outcome.late)",
+                    "remedy": "raise settle above the longest transaction, or use mode log",
+                ]
+            )
+        }
+        if outcome.future > 0 {
+            logger.warning(
+                "rows are held back until their time has come",
+                metadata: [
+                    "feed": "\(name)", "rows": "\(outcome.future)",
+                    "remedy": "correct their times, or the clock that set them",
+                ]
+            )
+        }
     }
 
     func logFull(_ item: FeedPoll) {

@@ -27,6 +27,7 @@ package actor DatabasePoller {
     /// The database file.
     package nonisolated let path: String
 
+    private let clock: WallClock
     let state: StateDirectory?
     let logger: Logger
     private nonisolated let waiters = Mutex<[EventLoopPromise<Void>]>([])
@@ -45,6 +46,8 @@ package actor DatabasePoller {
     var isBusyLogged = false
     var isStateFailureLogged = false
     var fullFeeds: Set<String> = []
+    var formats: [String: WatermarkFormat] = [:]
+    var oddTimesLogged: [String: ContinuousClock.Instant] = [:]
     var onSchedule: (PollSchedule.Request) -> Void = { _ in }
     private var writer = ByteWriter()
 
@@ -55,8 +58,16 @@ package actor DatabasePoller {
     ///   - state: Where records of the feeds are kept; `nil` for nowhere.
     ///   - logger: Gets changes of state, once each.
     ///   - eventLoop: What the poller runs on; reading blocks it.
-    package init(path: String, state: StateDirectory?, logger: Logger, on eventLoop: any EventLoop) {
+    ///   - clock: What the times in rows are compared with.
+    package init(
+        path: String,
+        state: StateDirectory?,
+        logger: Logger,
+        on eventLoop: any EventLoop,
+        clock: WallClock = .system
+    ) {
         self.path = path
+        self.clock = clock
         self.state = state
         var logger = logger
         logger[metadataKey: "database"] = "\(path)"
@@ -66,7 +77,7 @@ package actor DatabasePoller {
 
     /// Polls a feed from now on.
     package func add(_ feed: Feed, watched: WatchedTable, framing: any EventFraming) {
-        let reader = TableReader(watched, path: path, framing: framing)
+        let reader = TableReader(watched, path: path, framing: framing, clock: clock)
         feeds.append(FeedPoll(feed: feed, reader: reader, store: state))
     }
 
@@ -126,7 +137,7 @@ package actor DatabasePoller {
             mustRead = false
             lastDataVersion = version
             for item in feeds {
-                if readsAll || item.mustRead {
+                if readsAll || item.mustRead || item.isDue {
                     poll(item, connection, refreshingAnchors: refreshingAnchors, since: start)
                 } else {
                     finish(item, .quiet, nil, since: start)
@@ -160,10 +171,12 @@ package actor DatabasePoller {
                     try item.look($0, refreshingAnchors: refreshingAnchors, foundAt: start, writer: &writer)
                 }
                 logBreak(item, outcome)
+                logOddTimes(item, outcome)
                 hasMore = try item.hand(over: outcome, file: connection.identity) { try warm(item, connection) }
                 if item.record.watermark != before { result = .rows }
             }
             if item.record.watermark == .integer(.max) { logFull(item) }
+            if let wait = item.wait { onSchedule(.due(wait)) }
             item.mustRead = false
             finish(item, result, .live, since: start)
             noteSuccess()
@@ -185,10 +198,11 @@ package actor DatabasePoller {
         var upper = item.record.watermark
         // A filter that passes most rows over would have the whole table read for a few events.
         var pagesLeft = max(16, 2 * bound / reader.watched.pageBytes)
-        while upper > .earliest, footprint < bound, pagesLeft > 0 {
+        let earliest = item.feed.status.earliest
+        while upper > earliest, footprint < bound, pagesLeft > 0 {
             var pages: [Segment] = []
             let lower = try connection.read(with: reader) {
-                try reader.position(beforeNewest: reader.watched.pageRows, through: upper, $0)
+                _ in try reader.position(beforeNewest: reader.watched.pageRows, through: upper)
             }
             var after = lower
             while after < upper {

@@ -15,6 +15,14 @@ final class FeedPoll {
         var verdict: Continuity.Verdict
         /// The page just after the watermark, where someone listens and there is one.
         var segment: Segment?
+        /// Where entries of a log say that writes before them may not have been logged.
+        var gaps: [Position] = []
+        /// The position up to which nothing is to be had any more.
+        var earliest = Position.earliest
+        /// Rows that turned up before the watermark.
+        var late = 0
+        /// Rows whose times lie too far ahead.
+        var future = 0
     }
 
     /// Fewer anchors than this don't show which columns tell rows apart, so they are read again at once.
@@ -37,6 +45,9 @@ final class FeedPoll {
     private var schemaText: String?
     private var schemaVersion: Int64?
     private var ladder: [Anchor] = []
+    private var lateRows = LateRows()
+    /// When rows will have settled that have not; `nil` when there are none.
+    private(set) var due: UnixTime?
     private let store: StateDirectory?
     private var saved: FeedRecord?
 
@@ -94,19 +105,18 @@ final class FeedPoll {
         }
         if let schemaVersion, schemaVersion != reader.schemaVersion { doubt(.doubtful) }
         schemaVersion = reader.schemaVersion
-        let head = try reader.head()
-        let verdict = try Continuity(watermark: record.watermark, anchors: record.anchors).verdict(
-            head: head,
-            evidence: evidence,
-            isAutoincrement: reader.schema?.isAutoincrement ?? false,
-            columns: { try reader.anchor(at: $0)?.columns }
-        )
+        let newest = try reader.head(db)
+        let verdict = try verdict(head: newest)
+        // Where rows move, the last one that was handed over may be anywhere.
+        let head = isMoving && verdict == .same ? max(newest, record.watermark) : newest
+        let gaps = verdict == .same ? reader.compiled?.log?.gaps(after: record.watermark) ?? [] : []
+        let earliest = try reader.floor(head: head)
         var segment: Segment?
-        if verdict == .same, !isFirst, head > record.watermark, feed.subscriberCount > 0 {
+        if verdict == .same, !isFirst, head > max(record.watermark, earliest), feed.subscriberCount > 0 {
             segment = try reader.page(
-                after: record.watermark,
+                after: max(record.watermark, earliest),
                 through: head,
-                generation: record.history.current,
+                generation: record.history.current + gaps.count,
                 foundAt: foundAt,
                 writer: &writer
             )
@@ -119,7 +129,53 @@ final class FeedPoll {
         } else {
             try renewNewestAnchor(at: segment?.through ?? head)
         }
-        return Outcome(head: head, verdict: verdict, segment: segment)
+        var outcome = Outcome(head: head, verdict: verdict, segment: segment, gaps: gaps, earliest: earliest)
+        if isMoving { try lookAround(&outcome, db) }
+        return outcome
+    }
+
+    /// Whether a row that is written again moves to a new position.
+    private var isMoving: Bool { reader.watched.mode == .updated }
+
+    private func verdict(head: Position) throws -> Continuity.Verdict {
+        // What was handed over in another mode, or by another key, means nothing in this one.
+        guard reader.schema?.order.fits(record.watermark) ?? true else { return .broken(base: nil) }
+        // Rows that were written again stand ahead. Where none does, the newest was deleted, or the file is an older copy
+        // whose change counter hid that.
+        if isMoving, let newest = reader.newestOfAll, newest < record.watermark { doubt(.touched) }
+        // Capturing was interrupted and works again without an installation, which would have said so in the log.
+        if reader.wasInterrupted, record.watermark > .earliest {
+            let gaps = reader.compiled?.log?.gaps(after: record.watermark) ?? []
+            if gaps.isEmpty { return .broken(base: nil) }
+        }
+        return try Continuity(watermark: record.watermark, anchors: record.anchors, rowsMove: isMoving).verdict(
+            head: head,
+            evidence: evidence,
+            isAutoincrement: reader.schema?.isAutoincrement ?? false,
+            row: { try reader.anchor(at: $0) }
+        )
+    }
+
+    /// Looks for rows that came too late or too early.
+    private func lookAround(_ outcome: inout Outcome, _ db: Database) throws {
+        let limit = LateRows.window
+        if outcome.verdict == .same, !isFirst {
+            outcome.late = lateRows.count(in: try reader.newestPositions(through: record.watermark, limit: limit))
+        }
+        let watermark = outcome.verdict == .same && !isFirst ? outcome.segment?.through ?? outcome.head : outcome.head
+        lateRows.remember(try reader.newestPositions(through: watermark, limit: limit))
+        outcome.future = try reader.futureRows(db)
+        due = try reader.nextSettled(db)
+    }
+
+    /// How long it takes until more rows will have settled; `nil` when there are none.
+    var wait: Duration? {
+        due.map { .microseconds(max(0, $0.microseconds - reader.now.microseconds)) }
+    }
+
+    /// Whether rows have settled that had not when the table was last read.
+    var isDue: Bool {
+        due.map { $0 <= reader.now } ?? false
     }
 
     /// Remembers the newest row as it is now; the rest of the anchors follows within a second.
@@ -145,6 +201,8 @@ final class FeedPoll {
     func hand(over outcome: Outcome, file: FileStat.Identity, reader warm: () throws -> [Segment]) throws -> Bool {
         // Only now: a look that failed midway has decided nothing.
         evidence = .seen
+        reader.wasInterrupted = false
+        if isMoving { feed.counted(late: outcome.late, future: outcome.future) }
         if record.file != file {
             record.file = file
             isDirty = true
@@ -155,15 +213,22 @@ final class FeedPoll {
             // Ids of the new generation must mean the same after a crash, so it is stored before anyone hears of it.
             save()
         }
+        for case .integer(let gap) in outcome.gaps {
+            record.history.advance(base: .integer(gap - 1))
+        }
+        if !outcome.gaps.isEmpty { save() }
         if isFirst || outcome.verdict != .same {
             isFirst = false
             move(to: outcome.head)
             feed.begin(record.history, head: outcome.head)
+            tellEarliest(outcome)
             for segment in try warm() {
                 feed.publish(segment)
             }
             return false
         }
+        if !outcome.gaps.isEmpty { feed.begin(record.history, head: record.watermark) }
+        tellEarliest(outcome)
         if let segment = outcome.segment {
             move(to: segment.through)
             feed.publish(segment)
@@ -174,6 +239,13 @@ final class FeedPoll {
             feed.advance(to: outcome.head)
         }
         return false
+    }
+
+    /// Tells how much of a log was deleted, where that changed.
+    private func tellEarliest(_ outcome: Outcome) {
+        guard outcome.earliest != feed.status.earliest else { return }
+        feed.prune(through: outcome.earliest)
+        if outcome.earliest > record.watermark { move(to: outcome.earliest) }
     }
 
     private func move(to position: Position) {

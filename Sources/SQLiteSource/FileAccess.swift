@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import GRDBSQLite
 import Glibc
 import RowtailCore
 
@@ -23,17 +22,38 @@ enum FileAccess {
     /// Refuses what would harm the application, or can't work.
     ///
     /// - Throws: ``SourceError`` with the remedy.
-    static func check(path: String, file: FileStat, user: User = .current) throws {
-        guard access(path, R_OK) == 0 else {
+    static func check(path: String, file: FileStat, user: User = .current, mounts: MountTable = .current) throws {
+        let real = realPath(path)
+        guard FileStat(path: "\(real)/.") == nil else {
+            throw SourceError(.broken, "'\(path)' is a directory, and no database; name the file in it")
+        }
+        if let mount = mounts.mount(of: real), mount.reach == .network {
             throw SourceError(
                 .broken,
-                "database '\(path)' can't be read by user \(user.id): permission denied; let a group of this user read it"
+                "database '\(path)' is on a network file system (\(mount.type)), where SQLite's locks can't be relied on; "
+                    + "move it to a local one, or run rowtail on the machine that has it"
             )
         }
+        for name in [path, "\(real)-wal", "\(real)-shm"] where access(name, R_OK) != 0 && errno == EACCES {
+            // Left by an earlier mode, they are not looked at.
+            guard name == path || FileHeader(path: real)?.isWAL == true else { continue }
+            throw SourceError(
+                .broken,
+                "database '\(name)' can't be read by user \(user.id): permission denied; let a group of this user read it"
+            )
+        }
+        guard user.id != 0, user.id != file.owner, FileStat(path: "\(real)-shm") == nil,
+            FileHeader(path: real)?.isWAL == true
+        else { return }
+        try checkAtRest(path: path, file: file, user: user)
+    }
+
+    /// Refuses to be the first to open a database in WAL mode where the files made for it would lock its owner out.
+    ///
+    /// - Throws: ``SourceError`` with the remedy.
+    static func checkAtRest(path: String, file: FileStat, user: User = .current) throws {
         guard user.id != 0, user.id != file.owner else { return }
-        let real = realPath(path)
-        guard FileStat(path: "\(real)-shm") == nil, isWAL(real) else { return }
-        let directory = directory(of: real)
+        let directory = directory(of: realPath(path))
         guard access(directory, W_OK) == 0, let folder = FileStat(path: directory) else { return }
         let setsGroup = folder.mode & UInt32(S_ISGID) != 0
         let group = setsGroup ? folder.group : user.group
@@ -58,21 +78,5 @@ enum FileAccess {
     static func directory(of path: String) -> String {
         guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
-    }
-
-    /// Whether a database file says of itself that it is in WAL mode (SQLite, "Database File Format", section 1.3.3).
-    ///
-    /// Read through SQLite, which keeps the descriptor when closing it would drop locks that other connections hold.
-    private static func isWAL(_ path: String) -> Bool {
-        var connection: OpaquePointer?
-        defer { sqlite3_close_v2(connection) }
-        guard sqlite3_open_v2(path, &connection, SQLITE_OPEN_READONLY, nil) == SQLITE_OK else { return false }
-        var file: UnsafeMutablePointer<sqlite3_file>?
-        guard sqlite3_file_control(connection, "main", SQLITE_FCNTL_FILE_POINTER, &file) == SQLITE_OK, let file,
-            let read = file.pointee.pMethods?.pointee.xRead
-        else { return false }
-        var versions: (UInt8, UInt8) = (0, 0)
-        guard read(file, &versions, 2, 18) == SQLITE_OK else { return false }
-        return versions.1 == 2
     }
 }

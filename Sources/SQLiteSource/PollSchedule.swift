@@ -24,6 +24,8 @@ package actor PollSchedule {
         case succeeded
         /// Something was committed since the last poll.
         case committed
+        /// Rows will have settled after this time.
+        case due(Duration)
         /// The anchors or the stored state are behind: see to them within a second.
         case upkeep
     }
@@ -33,6 +35,8 @@ package actor PollSchedule {
         // A disk that is busy takes this long to sync.
         .milliseconds(64), .milliseconds(256),
     ]
+    /// The least time between two polls for rows that settle.
+    private static let settlingStep: Duration = .milliseconds(5)
     /// The step that is repeated while more is written.
     private static let busyStep = 2
     /// The last step when a commit was seen.
@@ -57,6 +61,7 @@ package actor PollSchedule {
     private var retryDelay: Int64?
     private var isRetryDue = false
     private var isUpkeepDue = false
+    private var settling: Scheduled<Void>?
     private var isStopped = false
 
     /// A schedule for a poller, with an interval of 10 ms to 1 h.
@@ -176,6 +181,11 @@ package actor PollSchedule {
                 schedule.isRetryDue = false
                 schedule.poll()
             }
+        case .due(let wait):
+            // Where writes wake, rows are handed over as soon as they have settled; not one by one, as there may be many.
+            guard wakesOnWrite, wait < .seconds(3600) else { return }
+            settling?.cancel()
+            settling = after(TimeAmount(max(wait, Self.settlingStep))) { $0.poll() }
         case .upkeep:
             guard !isUpkeepDue else { return }
             isUpkeepDue = true

@@ -2,6 +2,7 @@
 
 import GRDB
 import GRDBSQLite
+import RowtailCore
 
 /// A statement that is stepped by hand, so that values are read straight from SQLite's memory.
 struct PreparedQuery {
@@ -24,13 +25,13 @@ struct PreparedQuery {
     ///
     /// - Returns: Whether there were no more rows.
     @discardableResult
-    func run(_ arguments: [Int64?] = [], _ body: (SQLiteStatement) throws -> Bool) throws -> Bool {
+    func run(_ arguments: [KeyValue?] = [], _ body: (SQLiteStatement) throws -> Bool) throws -> Bool {
         let handle = statement.sqliteStatement
         // Ends the read and drops the values, also when a row is refused.
         defer { sqlite3_reset(handle) }
         for (index, argument) in arguments.enumerated() {
             guard let argument else { continue }
-            sqlite3_bind_int64(handle, CInt(index + 1), argument)
+            Self.bind(argument, to: handle, CInt(index + 1))
         }
         return try rows(handle, body)
     }
@@ -62,6 +63,32 @@ struct PreparedQuery {
                     message: String(cString: sqlite3_errmsg(connection)),
                     sql: String(cString: sqlite3_sql(handle))
                 )
+            }
+        }
+    }
+
+    private static func bind(_ value: KeyValue, to handle: SQLiteStatement, _ index: CInt) {
+        // SQLITE_TRANSIENT: SQLite copies the bytes before this returns.
+        let copies = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
+        switch value {
+        case .integer(let value):
+            sqlite3_bind_int64(handle, index, value)
+        case .real(let value):
+            sqlite3_bind_double(handle, index, value)
+        case .text(let bytes):
+            _ = bytes.withUnsafeBytes { bytes in
+                let start = bytes.assumingMemoryBound(to: CChar.self).baseAddress
+                // Without bytes there may be no address either, and a null pointer would bind NULL.
+                if let start, !bytes.isEmpty {
+                    return sqlite3_bind_text(handle, index, start, CInt(bytes.count), copies)
+                }
+                return sqlite3_bind_text(handle, index, "", 0, copies)
+            }
+        case .blob(let bytes):
+            _ = bytes.withUnsafeBytes { bytes in
+                bytes.isEmpty
+                    ? sqlite3_bind_zeroblob(handle, index, 0)
+                    : sqlite3_bind_blob(handle, index, bytes.baseAddress, CInt(bytes.count), copies)
             }
         }
     }

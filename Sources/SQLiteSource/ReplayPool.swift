@@ -21,6 +21,7 @@ package final class ReplayPool: Sendable {
         enum Kind: Hashable {
             case page(through: Position)
             case position(count: Int, through: Position)
+            case time(UnixTime, through: Position)
         }
 
         var feed: String
@@ -120,8 +121,24 @@ package final class ReplayPool: Sendable {
         through: Position,
         on eventLoop: any EventLoop
     ) -> EventLoopFuture<Position> {
+        position(source, .position(count: count, through: through), on: eventLoop)
+    }
+
+    func position(
+        _ source: SQLiteFeedSource,
+        before time: UnixTime,
+        through: Position,
+        on eventLoop: any EventLoop
+    ) -> EventLoopFuture<Position> {
+        position(source, .time(time, through: through), on: eventLoop)
+    }
+
+    private func position(
+        _ source: SQLiteFeedSource,
+        _ kind: Key.Kind,
+        on eventLoop: any EventLoop
+    ) -> EventLoopFuture<Position> {
         let promise = eventLoop.makePromise(of: Position.self)
-        let kind = Key.Kind.position(count: count, through: through)
         let key = Key(feed: source.name, after: .earliest, generation: 0, kind: kind)
         submit(Job(key: key, source: source), PageInterest()) {
             promise.completeWith(
@@ -230,6 +247,8 @@ package final class ReplayPool: Sendable {
             )
         case .position(let count, let through):
             .position(try worker.position(job.source, beforeNewest: count, through: through))
+        case .time(let time, let through):
+            .position(try worker.position(job.source, before: time, through: through))
         }
     }
 }

@@ -53,12 +53,20 @@ final class ReplayWorker: Sendable {
             // A page's worth of rows at a time, as no read may hold the application up for longer.
             while left > 0, position > .earliest {
                 let step = min(left, source.watched.pageRows)
-                position = try connection.read(with: reader) {
-                    try reader.position(beforeNewest: step, through: position, $0)
+                position = try connection.read(with: reader) { _ in
+                    try reader.position(beforeNewest: step, through: position)
                 }
                 left -= step
             }
             return position
+        }
+    }
+
+    /// Finds the position before the rows of a time.
+    func position(_ source: SQLiteFeedSource, before time: UnixTime, through head: Position) throws -> Position {
+        try state.withLock { state in
+            let (connection, reader) = try Self.open(source, &state)
+            return try connection.read(with: reader) { try reader.position(before: time, through: head, $0) }
         }
     }
 

@@ -45,6 +45,15 @@ package final class SQLiteFeedSource: FeedSource {
         pool.position(self, beforeNewest: count, through: head, on: eventLoop)
     }
 
+    /// Finds a position over the pool.
+    package func position(
+        before time: UnixTime,
+        through head: Position,
+        on eventLoop: any EventLoop
+    ) -> EventLoopFuture<Position> {
+        pool.position(self, before: time, through: head, on: eventLoop)
+    }
+
     /// Has the file polled now.
     package func refresh(on eventLoop: any EventLoop) -> EventLoopFuture<Void> {
         poller.refresh(on: eventLoop)

@@ -18,13 +18,16 @@ struct TableSchema: Sendable {
     var isAutoincrement: Bool
     /// Whether the watermark is the rowid itself, which holds nothing but integers.
     var isRowID: Bool
+    /// The columns that order the rows.
+    var order: RowOrder
 }
 
 /// Reads a table's schema and refuses tables that can't be followed, with the remedy.
 ///
 /// Sources: SQLite, "Rowid Tables", "AUTOINCREMENT", "Datatypes In SQLite" (section 3.1, column affinity).
 struct TableInspector {
-    private struct ColumnInfo {
+    /// What the schema says of a column.
+    struct ColumnInfo {
         var name: String
         var type: String
         var isNotNull: Bool
@@ -59,15 +62,43 @@ struct TableInspector {
         }
         let columns = try columns(db, table)
         try requireKnown(columns)
-        let (watermark, isRowID) = try watermark(db, table, columns)
-        return TableSchema(
+        var schema = TableSchema(
             table: table,
             text: text,
             columns: columns.map(\.name),
-            watermark: watermark,
-            isAutoincrement: isRowID && isAutoincrement(db, table, watermark),
-            isRowID: isRowID
+            watermark: "",
+            isAutoincrement: false,
+            isRowID: false,
+            order: RowOrder(columns: [])
         )
+        switch watched.mode {
+        case .append, .log:
+            (schema.watermark, schema.isRowID) = try watermark(db, table, columns)
+            schema.isAutoincrement = schema.isRowID && isAutoincrement(db, table, schema.watermark)
+            schema.order.columns = [RowOrder.Column(name: schema.watermark, isBinary: true)]
+        case .updated:
+            let names = try updatedOrder(db, table, columns)
+            schema.watermark = names[0]
+            schema.order.columns = names.map { RowOrder.Column(name: $0, isBinary: isBinary(db, table, $0)) }
+        }
+        return schema
+    }
+
+    private func isBinary(_ db: Database, _ table: String, _ column: String) -> Bool {
+        var collation: UnsafePointer<CChar>?
+        let result = sqlite3_table_column_metadata(
+            db.sqliteConnection,
+            "main",
+            table,
+            column,
+            nil,
+            &collation,
+            nil,
+            nil,
+            nil
+        )
+        guard result == SQLITE_OK, let collation else { return true }
+        return Self.equal(String(cString: collation), "BINARY")
     }
 
     /// Whether SQLite never gives a column's values out twice; the word in the table's text could also be a comment.
@@ -87,7 +118,7 @@ struct TableInspector {
         return result == SQLITE_OK && isAutoincrement != 0
     }
 
-    private func refusal(_ message: String) -> SourceError {
+    func refusal(_ message: String) -> SourceError {
         SourceError(.broken, message)
     }
 

@@ -1,26 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The SQL that follows one table in `append` mode: keyset pages on the watermark's index.
+/// The SQL that follows one table: keyset pages on the watermark's index.
 ///
-/// Every name is qualified, so that a name that went away is an error and never reads as a string.
+/// With `n` columns in the order, `?1` to `?n` are the position before a page, the next `n` the last one of it, and the
+/// parameter after them how many rows it has at most. Where there are several queries, their rows follow each other. Every
+/// name is qualified, so that a name that went away is an error and never reads as a string.
 struct TableQueries: Sendable {
-    /// The newest row's watermark.
+    /// The newest row's position.
     let newest: String
-    /// The oldest row's watermark.
+    /// The oldest row's position.
     let oldest: String
-    /// The page after `?1`, through `?2`, of `?3` rows at most.
-    let pageAfter: String
-    /// The page from the first row, through `?2`.
-    let firstPage: String
-    /// With a filter: the last watermark and the number of rows that a page after `?1` looks at.
-    let spanAfter: String
+    /// The page after a position: with a key, first the rest of the rows with its watermark.
+    let pageAfter: [String]
+    /// The page from the first row, with the same parameters.
+    let firstPage: [String]
+    /// With a filter: the positions that the page after one looks at.
+    let spanAfter: [String]
     /// The same from the first row.
-    let firstSpan: String
-    /// The watermark of the row that is `?2` rows before the newest one up to `?1`.
-    let beforeNewest: String
-    /// All columns of the newest row up to `?1`, the watermark first.
+    let firstSpan: [String]
+    /// The positions of the newest rows up to `?1`, newest first; the parameter after it bounds their number.
+    let newestRows: [String]
+    /// The newest position with a watermark up to `?1`.
+    let newestUpTo: String
+    /// The newest position with a watermark before `?1`.
+    let newestBefore: String
+    /// The least watermark past `?1`.
+    let nextWatermark: String
+    /// How many rows have a watermark past `?1`, counted up to `?2`.
+    let countPast: String
+    /// All columns of the newest row with a watermark up to `?1`, the position first.
     let rowUpTo: String
-    /// All columns of the row at `?1`, the watermark first.
+    /// All columns of the row with a key, the position first.
     let rowAt: String
     /// A query of nothing but the filter, where there is one.
     let filterAlone: String?
@@ -29,19 +39,25 @@ struct TableQueries: Sendable {
 
     /// The names of the columns of an event, each with the index of its result column and of its JSON twin.
     let fields: [(name: String, column: Int, jsonColumn: Int?)]
-    /// The names of the columns that ``rowUpTo`` and ``rowAt`` return after the watermark.
+    /// The names of the columns that ``rowUpTo`` and ``rowAt`` return after the position.
     let anchorColumns: [String]
 
     /// Writes the queries for a table.
     init(_ watched: WatchedTable, _ schema: TableSchema) {
         let table = "main.\(Self.quoted(schema.table))"
         func column(_ name: String) -> String { "\(table).\(Self.quoted(name))" }
-        let mark = column(schema.watermark)
+        let order = schema.order
+        let count = order.count
+        let position = order.results(of: table).joined(separator: ", ")
+        let mark = order.watermark(of: table)
+        let ascending = order.sorted(table)
+        let descending = order.sorted(table, descending: true)
+        let isThrough = order.compare("<=", from: count + 1, of: table)
 
         let names = (watched.columns ?? schema.columns).map { wanted in
             schema.columns.first { TableInspector.equal($0, wanted) } ?? wanted
         }
-        var results = [mark]
+        var results = order.results(of: table)
         fields = names.map { name in
             results.append(column(name))
             let index = results.count - 1
@@ -56,23 +72,40 @@ struct TableQueries: Sendable {
         let list = results.joined(separator: ", ")
         let filter = watched.filter.map { " AND (\($0)\n)" } ?? ""
         filterAlone = watched.filter.map { "SELECT 1 FROM \(table) WHERE (\($0)\n)" }
-        let order = "ORDER BY \(mark)"
 
-        newest = "SELECT \(mark) FROM \(table) \(order) DESC LIMIT 1"
-        oldest = "SELECT \(mark) FROM \(table) \(order) LIMIT 1"
-        pageAfter = "SELECT \(list) FROM \(table) WHERE \(mark) > ?1 AND \(mark) <= ?2\(filter) \(order) LIMIT ?3"
-        firstPage = "SELECT \(list) FROM \(table) WHERE \(mark) <= ?2\(filter) \(order) LIMIT ?3"
-        func span(_ condition: String) -> String {
-            "SELECT max(m), count(*) FROM (SELECT \(mark) AS m FROM \(table) WHERE \(condition) \(order) LIMIT ?3)"
+        newest = "SELECT \(position) FROM \(table) \(descending) LIMIT 1"
+        oldest = "SELECT \(position) FROM \(table) \(ascending) LIMIT 1"
+        // SQLite finds the place of a row value in an index on its first column alone, and a rowid is never another: with
+        // many rows of one time, each page would read all of them again.
+        let after =
+            order.isKeyed
+            ? ["\(mark) = ?1 AND \(order.compareKey(">", of: table))", "\(mark) > ?1"]
+            : [order.compare(">", from: 1, of: table)]
+        let upTo =
+            order.isKeyed
+            ? ["\(mark) = ?1 AND \(order.compareKey("<=", of: table))", "\(mark) < ?1"]
+            : [order.compare("<=", from: 1, of: table)]
+        func page(_ results: String, _ conditions: [String], _ filter: String) -> [String] {
+            conditions.map {
+                "SELECT \(results) FROM \(table) WHERE \($0)\(filter) \(ascending) LIMIT ?\(2 * count + 1)"
+            }
         }
-        spanAfter = span("\(mark) > ?1 AND \(mark) <= ?2")
-        firstSpan = span("\(mark) <= ?2")
-        beforeNewest = "SELECT \(mark) FROM \(table) WHERE \(mark) <= ?1 \(order) DESC LIMIT 1 OFFSET ?2"
+        pageAfter = page(list, after.map { "\($0) AND \(isThrough)" }, filter)
+        firstPage = page(list, [isThrough], filter)
+        spanAfter = page(position, after.map { "\($0) AND \(isThrough)" }, "")
+        firstSpan = page(position, [isThrough], "")
+        newestRows = upTo.map { "SELECT \(position) FROM \(table) WHERE \($0) \(descending) LIMIT ?\(count + 1)" }
+        newestUpTo = "SELECT \(position) FROM \(table) WHERE \(mark) <= ?1 \(descending) LIMIT 1"
+        newestBefore = "SELECT \(position) FROM \(table) WHERE \(mark) < ?1 \(descending) LIMIT 1"
+        nextWatermark = "SELECT \(mark) FROM \(table) WHERE \(mark) > ?1 ORDER BY \(mark) LIMIT 1"
+        countPast = "SELECT count(*) FROM (SELECT 1 FROM \(table) WHERE \(mark) > ?1 LIMIT ?2)"
 
-        anchorColumns = schema.columns.filter { !TableInspector.equal($0, schema.watermark) }
-        let anchor = ([mark] + anchorColumns.map(column)).joined(separator: ", ")
-        rowUpTo = "SELECT \(anchor) FROM \(table) WHERE \(mark) <= ?1 \(order) DESC LIMIT 1"
-        rowAt = "SELECT \(anchor) FROM \(table) WHERE \(mark) = ?1"
+        anchorColumns = schema.columns.filter { name in
+            !order.columns.contains { TableInspector.equal($0.name, name) }
+        }
+        let anchor = (order.results(of: table) + anchorColumns.map(column)).joined(separator: ", ")
+        rowUpTo = "SELECT \(anchor) FROM \(table) WHERE \(mark) <= ?1 \(descending) LIMIT 1"
+        rowAt = "SELECT \(anchor) FROM \(table) WHERE \(order.isKey(from: 1, of: table))"
         sequence = "SELECT seq FROM main.sqlite_sequence WHERE name = \(Self.literal(schema.table))"
     }
 

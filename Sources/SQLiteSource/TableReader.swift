@@ -11,27 +11,23 @@ import RowtailCore
 final class TableReader {
     let watched: WatchedTable
     private let path: String
-    private let framing: any EventFraming
-    private var compiled: Compiled?
+    let framing: any EventFraming
+    private let clock: WallClock
+    private(set) var compiled: CompiledTable?
     private var versionQuery: PreparedQuery?
+    /// How the watermark tells the time, in `updated` mode, once there was a row to tell it by.
+    var format: WatermarkFormat?
 
-    private struct Compiled {
-        let schemaVersion: Int64
-        let schema: TableSchema
-        let queries: TableQueries
-        let encoder: RowEncoder
-        let newest: PreparedQuery
-        let sequence: PreparedQuery?
-        let pageAfter: PreparedQuery
-        let firstPage: PreparedQuery
-        var spanAfter: PreparedQuery?
-        var firstSpan: PreparedQuery?
-        let rowAt: PreparedQuery
-    }
+    /// The newest position in `updated` mode, settled or not, when it was last looked for.
+    var newestOfAll: Position?
+
+    /// Whether capturing was seen not to work, in `log` mode.
+    var wasInterrupted = false
 
     /// A reader of a table.
-    init(_ watched: WatchedTable, path: String, framing: any EventFraming) {
+    init(_ watched: WatchedTable, path: String, framing: any EventFraming, clock: WallClock = .system) {
         self.watched = watched
+        self.clock = clock
         self.path = path
         self.framing = framing
     }
@@ -61,40 +57,20 @@ final class TableReader {
         }
         guard compiled?.schemaVersion != version else { return }
         compiled = nil
-        let schema = try TableInspector(watched: watched, path: path).inspect(db)
-        let queries = TableQueries(watched, schema)
+        format = nil
         do {
-            compiled = Compiled(
-                schemaVersion: version,
-                schema: schema,
-                queries: queries,
-                encoder: RowEncoder(fields: queries.fields, integers: watched.integers),
-                newest: try PreparedQuery(db, queries.newest),
-                sequence: schema.isAutoincrement ? try PreparedQuery(db, queries.sequence) : nil,
-                pageAfter: try PreparedQuery(db, queries.pageAfter),
-                firstPage: try PreparedQuery(db, queries.firstPage),
-                spanAfter: watched.filter == nil ? nil : try PreparedQuery(db, queries.spanAfter),
-                firstSpan: watched.filter == nil ? nil : try PreparedQuery(db, queries.firstSpan),
-                rowAt: try PreparedQuery(db, queries.rowAt)
-            )
-            // A parameter would be NULL for ever, or one of ours, and let nothing pass without a word.
-            if let probe = queries.filterAlone, try PreparedQuery(db, probe).parameterCount > 0 {
-                compiled = nil
-                throw SourceError(
-                    .broken,
-                    "feeds.\(watched.feed).where has a parameter; write the value in its place"
-                )
-            }
-        } catch let error as DatabaseError where error.resultCode == .SQLITE_ERROR {
-            throw SourceError(
-                .broken,
-                "table '\(schema.table)' can't be read: \(error.message ?? "bad SQL"); correct feeds.\(watched.feed)"
-                    + (watched.filter == nil ? ".columns" : ".where")
-            )
+            compiled = try CompiledTable(db, watched, path: path, version: version)
+        } catch {
+            // Writes of this time may not be logged, even if it is over before the next poll sees it.
+            if watched.mode == .log, !(error is DatabaseError) { wasInterrupted = true }
+            throw error
         }
     }
 
-    private func prepared() throws -> Compiled {
+    /// The time now.
+    var now: UnixTime { clock.now }
+
+    func prepared() throws -> CompiledTable {
         guard let compiled else {
             throw SourceError(.broken, "table '\(watched.table)' was read before it was looked at")
         }
@@ -103,9 +79,12 @@ final class TableReader {
 
     // MARK: - Where the table stands
 
-    /// The newest position: the greatest ever given out with AUTOINCREMENT, else the newest row's.
-    func head() throws -> Position {
+    /// The newest position that may be handed over.
+    ///
+    /// The greatest ever given out with AUTOINCREMENT, else the newest row's; in `updated` mode the newest that has settled.
+    func head(_ db: Database) throws -> Position {
         let compiled = try prepared()
+        if compiled.schema.order.isKeyed { return try settledHead(db) }
         var head: Position?
         try compiled.sequence?.run { statement in
             if sqlite3_column_type(statement, 0) == SQLITE_INTEGER {
@@ -116,25 +95,44 @@ final class TableReader {
         return try head ?? single(compiled.newest) ?? .earliest
     }
 
-    /// The oldest row's position.
-    func oldest(_ db: Database) throws -> Position? {
-        try single(PreparedQuery(db, prepared().queries.oldest))
-    }
-
-    private func single(_ query: PreparedQuery, _ arguments: [Int64?] = []) throws -> Position? {
+    /// The position that a query finds.
+    func single(_ query: PreparedQuery, _ arguments: [KeyValue?] = []) throws -> Position? {
         var found: Position?
         try query.run(arguments) { statement in
-            found = .integer(try watermark(statement))
+            found = try position(statement)
             return false
         }
         return found
     }
 
     /// The position just before the newest rows up to a head.
-    func position(beforeNewest count: Int, through head: Position, _ db: Database) throws -> Position {
-        guard case .integer(let last) = head else { return .earliest }
-        let query = try PreparedQuery(db, prepared().queries.beforeNewest)
-        return try single(query, [last, Int64(count)]) ?? .earliest
+    func position(beforeNewest count: Int, through head: Position) throws -> Position {
+        let compiled = try prepared()
+        var (found, seen) = (Position.earliest, 0)
+        try compiled.newestRows.run(compiled.schema.order.arguments(head), limit: count + 1) { statement in
+            seen += 1
+            if seen > count { found = try position(statement) }
+            return seen <= count
+        }
+        // Nothing before what was deleted from a log is to be had.
+        return max(found, try floor(head: head))
+    }
+
+    /// The position up to which nothing is to be had any more, as it was deleted from the log.
+    func floor(head: Position) throws -> Position {
+        try prepared().log?.floor(head: head) ?? .earliest
+    }
+
+    /// The position of the row that a statement stands on, whose columns come first.
+    func position(_ statement: SQLiteStatement) throws -> Position {
+        guard let order = compiled?.schema.order else { return .earliest }
+        guard order.isKeyed else { return .integer(try watermark(statement)) }
+        let values = order.columns.indices.map { KeyValue(statement, CInt($0)) }
+        let known = values.compactMap(\.self)
+        guard known.count == values.count, values[0].map({ format?.fits($0) ?? true }) == true else {
+            throw misfit(values)
+        }
+        return .row(RowPosition(known))
     }
 
     /// The watermark of the row that a statement stands on.
@@ -151,120 +149,5 @@ final class TableReader {
             )
         }
         return sqlite3_column_int64(statement, 0)
-    }
-
-    // MARK: - Pages
-
-    /// Reads and encodes the page after a position.
-    ///
-    /// It ends after `page_rows` rows looked at or `page_bytes` bytes, or, where the table has no more, at `through`. The
-    /// events are encoded in `writer` before they are copied out.
-    func page(
-        after: Position,
-        through: Position,
-        generation: Int,
-        foundAt: ContinuousClock.Instant?,
-        writer: inout ByteWriter
-    ) throws -> Segment {
-        let compiled = try prepared()
-        guard case .integer(var last) = through else {
-            writer.truncate(to: 0)
-            return Segment(generation: generation, after: after, through: after, copying: writer.bytes, events: [])
-        }
-        var start: Int64?
-        if case .integer(let value) = after { start = value }
-        if let query = start == nil ? compiled.firstSpan : compiled.spanAfter {
-            // What is looked at is bounded, not only what is found, or a filter that lets nothing pass would hold the
-            // read transaction for the length of the table.
-            try query.run([start, last, Int64(watched.pageRows)]) { statement in
-                if sqlite3_column_int64(statement, 1) >= Int64(watched.pageRows) { last = try watermark(statement) }
-                return false
-            }
-        }
-        var events: [Segment.Event] = []
-        var passedOver = 0
-        writer.truncate(to: 0)
-        let query = start == nil ? compiled.firstPage : compiled.pageAfter
-        let encoder = compiled.encoder
-        let isDone = try query.run([start, last, Int64(watched.pageRows)]) { statement in
-            let position = Position.integer(try watermark(statement))
-            passedOver += encode(statement, EventID(position, generation: generation), encoder, into: &writer)
-            events.append(Segment.Event(position: position, end: writer.count))
-            return writer.count + passedOver < watched.pageBytes && events.count < watched.pageRows
-        }
-        return Segment(
-            generation: generation,
-            after: after,
-            through: isDone ? .integer(last) : events.last?.position ?? .integer(last),
-            copying: writer.bytes,
-            events: events,
-            foundAt: foundAt
-        )
-    }
-
-    /// Writes a row's event.
-    ///
-    /// - Returns: How many bytes were read for it that are not in it, as the row is too large.
-    private func encode(
-        _ statement: SQLiteStatement,
-        _ id: EventID,
-        _ encoder: RowEncoder,
-        into writer: inout ByteWriter
-    ) -> Int {
-        let limit = watched.maxEventBytes
-        let start = framing.open(id, in: &writer)
-        let dataStart = writer.count
-        if encoder.encode(statement, into: &writer, limit: limit), writer.count - dataStart <= limit {
-            framing.close(&writer, from: start)
-            return 0
-        }
-        writer.truncate(to: start)
-        var size = encoder.payloadBytes(statement)
-        if size <= limit {
-            // Only as JSON is it too large: its size is known when it was written.
-            _ = encoder.encode(statement, into: &writer, limit: .max)
-            size = writer.count - start
-            writer.truncate(to: start)
-        }
-        framing.oversize(id, bytes: size, in: &writer)
-        return size
-    }
-
-    // MARK: - Anchors
-
-    /// Remembers rows back from the head, spaced exponentially, so that few prove much.
-    func anchors(backFrom head: Position, _ db: Database) throws -> [Anchor] {
-        guard case .integer(let last) = head, case .integer(let first)? = try oldest(db), first <= last else {
-            return []
-        }
-        let query = try PreparedQuery(db, prepared().queries.rowUpTo)
-        var anchors: [Anchor] = []
-        for distance in AnchorSpacing.distances(span: UInt64(bitPattern: last &- first)) {
-            let target = Int64(bitPattern: UInt64(bitPattern: last) &- distance)
-            if let newest = anchors.last, newest.position <= .integer(target) { continue }
-            guard let anchor = try anchor(query, target) else { break }
-            if anchor.position != anchors.last?.position { anchors.append(anchor) }
-        }
-        return anchors
-    }
-
-    /// Remembers the row at a position; `nil` when there is no such row.
-    func anchor(at position: Position) throws -> Anchor? {
-        guard case .integer(let value) = position else { return nil }
-        return try anchor(prepared().rowAt, value)
-    }
-
-    private func anchor(_ query: PreparedQuery, _ argument: Int64) throws -> Anchor? {
-        let names = try prepared().queries.anchorColumns
-        var anchor: Anchor?
-        try query.run([argument]) { statement in
-            var columns: [String: UInt64] = [:]
-            for (offset, name) in names.enumerated() {
-                columns[name] = ColumnHash.hash(statement, CInt(offset + 1))
-            }
-            anchor = Anchor(position: .integer(try watermark(statement)), columns: columns)
-            return false
-        }
-        return anchor
     }
 }

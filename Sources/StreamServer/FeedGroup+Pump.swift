@@ -63,6 +63,9 @@ extension FeedGroup {
             let short = cohort.send(batch, ahead: ahead, at: fanOut.now)
             let complete = UInt64(cohort.members.count)
             figures.eventsSent += complete * UInt64(batch.eventCount)
+            for slice in batch.slices {
+                countReset(.rewound, complete * UInt64(slice.segment.resets(in: slice.events)))
+            }
             fanOut.metrics.bytesSent += complete * UInt64(batch.byteCount)
             for (subscriber, result) in short {
                 straggle(subscriber)
@@ -111,6 +114,8 @@ extension FeedGroup {
     private func record(_ slice: SubscriberState.Slice, events: Int, for subscriber: Subscriber) {
         subscriber.state?.sent(slice, events: events)
         figures.eventsSent += UInt64(events)
+        let sent = slice.events.prefix(events)
+        countReset(.rewound, UInt64(slice.segment.resets(in: sent.startIndex..<sent.endIndex)))
     }
 
     /// HTTP/1.0 knows no chunks: one piece at a time, through the channel.

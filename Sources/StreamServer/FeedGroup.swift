@@ -150,8 +150,9 @@ final class FeedGroup {
     }
 
     /// Counts a reset that a client was told of.
-    func countReset(_ reason: ResetReason) {
-        figures.resets[reason, default: 0] += 1
+    func countReset(_ reason: ResetReason, _ count: UInt64 = 1) {
+        guard count > 0 else { return }
+        figures.resets[reason, default: 0] += count
     }
 
     /// The figures with what only a count tells.

@@ -23,7 +23,7 @@ struct StreamMetrics: Sendable {
 
     /// How a stream went on after an id.
     enum Resume: String, CaseIterable {
-        case exact, rewound, replaced, ahead, generation
+        case exact, rewound, replaced, pruned, ahead, generation
     }
 
     /// Why a stream was closed.
@@ -75,6 +75,7 @@ extension StreamMetrics.Resume {
         switch reason {
         case .rewound: self = .rewound
         case .replaced: self = .replaced
+        case .pruned: self = .pruned
         case .ahead: self = .ahead
         case .generation: self = .generation
         }

@@ -35,7 +35,7 @@ struct StreamStart {
         let start = start(query)
         let needsHead =
             switch start {
-            case .latest, .newest: true
+            case .latest, .newest, .time: true
             case .earliest: query.untilHead
             case .after(let id): query.untilHead || id.position > group.view.head
             }
@@ -43,8 +43,14 @@ struct StreamStart {
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         // A table that can't be read now is asked again later; a browser would never come back from an error.
         return fresh.flatMap { bound.value.position(start) }
-            .map { bound.value.resolution(start, at: $0, query, policy) }
-            .flatMapErrorThrowing { _ in nil }
+            .flatMapThrowing { try bound.value.resolution(start, at: $0, query, policy) }
+            .flatMapErrorThrowing { error in
+                if error is NoTimes {
+                    throw RequestError(.badRequest, "since: the rows of this feed have no times; send an event id")
+                }
+                if error is RequestError { throw error }
+                return nil
+            }
     }
 
     /// The position that a start means; `nil` for an id, which takes more than a position to judge.
@@ -52,10 +58,12 @@ struct StreamStart {
         let eventLoop = group.eventLoop
         switch start {
         case .after: return eventLoop.makeSucceededFuture(nil)
-        case .earliest: return eventLoop.makeSucceededFuture(.earliest)
+        case .earliest: return eventLoop.makeSucceededFuture(group.view.earliest)
         case .latest: return eventLoop.makeSucceededFuture(group.view.head)
         case .newest(let count):
             return feed.source.position(beforeNewest: count, through: group.view.head, on: eventLoop).map { $0 }
+        case .time(let time):
+            return feed.source.position(before: time, through: group.view.head, on: eventLoop).map { $0 }
         }
     }
 
@@ -72,15 +80,23 @@ struct StreamStart {
         at position: Position?,
         _ query: StreamQuery,
         _ policy: ResetPolicy
-    ) -> Resolution? {
+    ) throws -> Resolution? {
         // An end that is taken from a head of some other moment would leave rows out.
         if query.untilHead, !feed.status.isCurrent { return nil }
         let view = group.view
         let current = view.history.current
         var reset: Reset?
-        var begin = EventID(position ?? view.head, generation: current)
+        // What was counted back to may have been deleted meanwhile.
+        var begin = EventID(max(position ?? view.head, view.earliest), generation: current)
         if case .after(let id) = start {
-            switch view.history.continuation(of: id, head: view.head) {
+            let continuation = view.history.continuation(of: id, head: view.head, earliest: view.earliest)
+            if !id.position.fits(feed.options.mode), continuation != .lost(.replaced) {
+                throw RequestError(
+                    .badEventID,
+                    "'\(id)' is no event id of this feed; send an id that it gave out, or none"
+                )
+            }
+            switch continuation {
             case .exact(let position):
                 begin = EventID(position, generation: current)
             case .rewound(let base):
@@ -89,7 +105,7 @@ struct StreamStart {
             case .lost(.ahead) where !knowsAhead(of: id):
                 return nil
             case .lost(let reason):
-                begin = EventID(policy == .latest ? view.head : .earliest, generation: current)
+                begin = EventID(policy == .latest ? view.head : view.earliest, generation: current)
                 reset = Reset(reason: reason, requested: id, resumedFrom: begin)
             }
         }

@@ -3,6 +3,7 @@
 import ArgumentParser
 import Logging
 import RowtailConfig
+import SQLiteSource
 import ServiceManager
 
 /// `rowtail serve`: reads the configuration and runs the daemon until it is told to end.
@@ -33,11 +34,37 @@ struct ServeCommand: AsyncParsableCommand {
         let level = settings.log.level
         LoggingSystem.bootstrap { _ in LineLogHandler(format: format, level: level) }
         let logger = Logger(label: "rowtail")
+        warn(settings, logger)
         do {
             try await Daemon(settings, logger: logger).run()
         } catch {
             logger.critical("stopped", metadata: ["reason": "\(error)"])
             throw ExitCode(1)
+        }
+    }
+
+    /// Logs what `rowtail check` would warn of, once.
+    ///
+    /// What it would refuse breaks the feed, which says so itself; a database that can't be read yet is not waited for.
+    private func warn(_ settings: RowtailConfig, _ logger: Logger) {
+        let report = CheckReport(config: config, notices: settings.warnings, checks: settings.checks(patience: .zero))
+        for notice in report.notices {
+            logger.warning("configuration is odd", metadata: ["reason": "\(notice)"])
+        }
+        for (path, findings, feeds) in report.databases {
+            log(findings, "database is not safe", ["database": "\(path)"], logger)
+            for feed in feeds {
+                log(feed.tableFindings, "feed is not safe", ["feed": "\(feed.feed)"], logger)
+            }
+        }
+    }
+
+    private func log(_ findings: [Finding], _ message: Logger.Message, _ place: Logger.Metadata, _ logger: Logger) {
+        for finding in findings where finding.level == .warning {
+            var metadata = place
+            metadata["reason"] = "\(finding.sentence)"
+            metadata["sql"] = finding.sql.map { "\($0)" }
+            logger.warning(message, metadata: metadata)
         }
     }
 }

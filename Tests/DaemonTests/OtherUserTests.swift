@@ -56,6 +56,53 @@ extension DaemonTests {
             #expect(try await client.events(ids.count).map(\.id) == ids.map(String.init))
         }
 
+        /// What `rowtail check` says, run by root for the daemon's user.
+        private func check(exit code: Int32, under wrapper: [String] = []) async throws -> String {
+            let config = try DaemonProcess.write("database: \(database)\nfeeds: {orders: {}}\n", in: directory)
+            let user = wrapper.isEmpty ? ["--user", "65534"] : []
+            let program = try DaemonProcess.run(["check", "--json", "--config", config] + user, under: wrapper)
+            #expect(try await program.end() == .exit(code), "\(program.state.value)")
+            return program.state.value.output.joined(separator: "\n")
+        }
+
+        @Test func `a check says of another user what the daemon finds when it runs as that user`() async throws {
+            try makeDatabase(folderMode: 0o777)
+            #expect(try await check(exit: 69).contains("is in WAL mode, belongs to user 12345 and is closed"))
+            #expect(try files() == ["app.db"])
+
+            // Open, it can be read; but not for ever.
+            let application = try await openApplication(rows: 1)
+            let warned = try await check(exit: 0)
+            #expect(warned.contains("refused once the application closes it: "), "\(warned)")
+            try #require(chmod(folder, 0o755) == 0)
+            let atRest =
+                "can't write to the directory: when the application has closed the database, it can't be opened"
+            #expect(try await check(exit: 0).contains(atRest))
+            try #require(chmod("\(database)-shm", 0o600) == 0)
+            #expect(try await check(exit: 69).contains("app.db-shm' can't be read by user 65534: permission denied"))
+            try #require(chmod("\(database)-shm", 0o644) == 0)
+            application.signal(SIGTERM)
+            try await application.end()
+            #expect(try await check(exit: 69).contains("is at rest and this user can't open it"))
+
+            try #require(chmod(folder, 0o2775) == 0 && chmod(database, 0o664) == 0)
+            let member = ["setpriv", "--reuid=65534", "--regid=65534", "--groups=12345"]
+            #expect(try await check(exit: 0, under: member).contains(#""verdict" : "fine""#))
+            try #require(chmod(database, 0o600) == 0)
+            #expect(try await check(exit: 69).contains("can't be read by user 65534: permission denied"))
+            try #require(chmod(folder, 0o700) == 0)
+            #expect(try await check(exit: 69).contains("let this user search every directory on the way"))
+        }
+
+        @Test func `only root may ask for another user`() async throws {
+            let arguments = ["check", "--config", directory.file("none.yaml"), "--user", "root"]
+            let program = try DaemonProcess.run(arguments, under: TwoUsers.daemon)
+            #expect(try await program.end() == .exit(64))
+            #expect(
+                program.state.value.errors.first == "Error: --user: only root may act as user 'root'; run it with sudo"
+            )
+        }
+
         @Test func `a database that the daemon would spoil for its owner is refused, with the remedy`() async throws {
             try makeDatabase(folderMode: 0o777)
             let daemon = try await start()

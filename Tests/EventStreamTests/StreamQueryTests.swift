@@ -93,7 +93,7 @@ import Testing
 
     private static let noID = "is no event id of this feed; send an id that it gave out, or none"
     private static let noStart =
-        "is unknown; use earliest, latest, -N for the newest N rows, or an event id"
+        "is unknown; use earliest, latest, -N for the newest N rows, an event id, or in mode updated a time"
 
     @Test(arguments: [
         Invalid("since=", .badEventID, "since: '' \(noStart)"),

@@ -50,6 +50,11 @@ import Testing
         ("earliest", EventID(.earliest, generation: 0)),
         ("earliest@2", EventID(.earliest, generation: 2)),
         ("1@9223372036854775807", EventID(.integer(1), generation: .max)),
+        ("1700000000~42", EventID(.row(RowPosition([.integer(1_700_000_000), .integer(42)])), generation: 0)),
+        (
+            "-1.5~eu~7@3",
+            EventID(.row(RowPosition([.real(-1.5), .text(Array("eu".utf8)), .integer(7)])), generation: 3)
+        ),
     ])
     func `an id is read and written`(text: String, id: EventID) {
         #expect(EventID(text) == id)
@@ -62,7 +67,9 @@ import Testing
 
     @Test(arguments: [
         "", "@", "@1", "1042@", "1042@@1", "1042@1@2", "+5", "5@+1", "5@-1", "5@ 1", "5 @1", "5@x", "earliest@",
-        "5@9223372036854775808", "9223372036854775808@1", "5@\u{661}", "5@\u{301}1", "a", "5,6", "orders:5", "5~6",
+        "5@9223372036854775808", "9223372036854775808@1", "5@\u{661}", "5@\u{301}1", "a", "5,6", "orders:5", "5~%",
+        "5~%4", "5~%zz",
+        "5~a b", "5~\u{e9}", "5~x'0'", "5~x'0g'", "5~6@x",
     ])
     func `what is no id is refused`(text: String) {
         #expect(EventID(text) == nil)

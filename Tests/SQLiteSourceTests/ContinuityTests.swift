@@ -51,7 +51,10 @@ import Testing
                 guard case .integer(let value) = position, !gone.contains(value), value <= head ?? .min else {
                     return nil
                 }
-                return ["content": changed.contains(value) ? 0 : UInt64(bitPattern: value)]
+                return Anchor(
+                    position: position,
+                    columns: ["content": changed.contains(value) ? 0 : UInt64(bitPattern: value)]
+                )
             }
         }
     }
@@ -145,7 +148,7 @@ import Testing
             head: .integer(5),
             evidence: evidence,
             isAutoincrement: true
-        ) { _ in ["content": 1] }
+        ) { Anchor(position: $0, columns: ["content": 1]) }
         #expect(verdict == .broken(base: .integer(3)))
     }
 }

@@ -28,7 +28,7 @@ import Testing
             watch = await WatchedFile(path, state: state) { news in
                 switch news {
                 case .segment(let segment): continuation.yield(segment.through)
-                case .advanced(let head), .generation(_, let head): continuation.yield(head)
+                case .advanced(let head), .generation(_, let head), .pruned(let head): continuation.yield(head)
                 }
             }
             schedule = PollSchedule(

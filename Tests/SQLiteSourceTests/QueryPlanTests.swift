@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import GRDB
+import RowtailCore
 import TestSupport
 import Testing
 
@@ -52,10 +53,9 @@ import Testing
             try database.connect().read { db in
                 let schema = try TableInspector(watched: watched, path: database.path).inspect(db)
                 let queries = TableQueries(watched, schema)
-                let bounded = [
-                    queries.pageAfter, queries.firstPage, queries.spanAfter, queries.firstSpan, queries.beforeNewest,
-                    queries.rowUpTo, queries.rowAt,
-                ]
+                let bounded =
+                    queries.pageAfter + queries.firstPage + queries.spanAfter + queries.firstSpan + queries.newestRows
+                    + [queries.rowUpTo, queries.rowAt]
                 for sql in bounded {
                     let plan = try Self.plan(db, sql)
                     let bad = plan.filter { $0.contains("TEMP B-TREE") || $0.hasPrefix("SCAN main.t") }
@@ -67,5 +67,45 @@ import Testing
                 }
             }
         }
+    }
+
+    @Test(arguments: [
+        ("CREATE TABLE t (id INTEGER PRIMARY KEY, changed INTEGER, payload TEXT)", "(changed)"),
+        ("CREATE TABLE t (id TEXT PRIMARY KEY, changed TEXT, payload TEXT)", "(changed, id)"),
+        (
+            "CREATE TABLE t (a INT, id INT, changed TEXT, payload TEXT, PRIMARY KEY (a, id)) WITHOUT ROWID",
+            "(changed, a, id)"
+        ),
+        ("CREATE TABLE t (id TEXT COLLATE NOCASE PRIMARY KEY, changed TEXT, payload)", "(changed, id COLLATE BINARY)"),
+    ])
+    func `H41: pages of updated rows are searched for, and neither scanned nor sorted`(
+        table: String,
+        index: String
+    ) throws {
+        let database = try TemporaryDatabase("\(table); CREATE INDEX changes ON t \(index);")
+        let watched = WatchedTable(
+            feed: "t",
+            table: "t",
+            mode: .updated,
+            watermark: "changed",
+            filter: "payload <> 'x'"
+        )
+        let connection = try database.connect()
+        try connection.read { db in
+            let schema = try TableInspector(watched: watched, path: database.path).inspect(db)
+            let queries = TableQueries(watched, schema)
+            let bounded =
+                queries.pageAfter + queries.firstPage + queries.spanAfter + queries.firstSpan + queries.newestRows
+                + [queries.newestUpTo, queries.nextWatermark, queries.countPast, queries.rowUpTo, queries.rowAt]
+            for sql in bounded {
+                let plan = try Self.plan(db, sql)
+                let bad = plan.filter { $0.contains("TEMP B-TREE") || $0.hasPrefix("SCAN main.t") }
+                #expect(bad.isEmpty && plan.contains { $0.hasPrefix("SEARCH main.t ") }, "\(plan) of \(sql)")
+            }
+            for sql in [queries.newest, queries.oldest] {
+                #expect(try !Self.plan(db, sql).contains { $0.contains("TEMP B-TREE") }, "\(sql)")
+            }
+        }
+        try connection.close()
     }
 }

@@ -29,6 +29,10 @@ private final class Gate: EventFraming {
         (entered, continuation) = AsyncStream.makeStream(of: Void.self)
     }
 
+    func reset(_ reset: Reset, at id: EventID, in writer: inout ByteWriter) {
+        framing.reset(reset, at: id, in: &writer)
+    }
+
     func open(_ id: EventID, in writer: inout ByteWriter) -> Int {
         state.withLock { state in
             state.inside += 1

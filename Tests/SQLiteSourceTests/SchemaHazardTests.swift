@@ -222,6 +222,10 @@ struct TextFraming: EventFraming {
         writer.write("\n\n")
     }
 
+    func reset(_ reset: Reset, at id: EventID, in writer: inout ByteWriter) {
+        writer.write(text: "id: \(id)\nevent: reset\ndata: \(reset.reason)\n\n")
+    }
+
     func oversize(_ id: EventID, bytes: Int, in writer: inout ByteWriter) {
         writer.write(text: "id: \(id)\nevent: oversize\ndata: \(bytes)\n\n")
     }

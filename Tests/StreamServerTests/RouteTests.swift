@@ -92,7 +92,8 @@ struct RouteTests {
                     "rowtail_resumes_total": "counter", "rowtail_stream_closed_total": "counter",
                     "rowtail_events_sent_total": "counter", "rowtail_bytes_sent_total": "counter",
                     "rowtail_replay_pages_total": "counter", "rowtail_delivery_seconds": "histogram",
-                    "rowtail_build_info": "gauge",
+                    "rowtail_build_info": "gauge", "rowtail_late_rows_total": "counter",
+                    "rowtail_future_rows": "gauge",
                 ]
             )
             #expect(figures["rowtail_build_info{version=\"1.2\\\"3\"}"] == 1)

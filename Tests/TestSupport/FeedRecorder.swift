@@ -69,6 +69,8 @@ package final class FeedRecorder: Sendable {
             return segment.frames().map(\.words).joined(separator: " ")
         case .advanced(let head):
             return "advanced \(head)"
+        case .pruned(let position):
+            return "pruned \(position)"
         case .generation(let history, let head):
             let base = history.breaks.last.map { $0.replaced ? " replaced" : " base \($0.base)" } ?? ""
             return "generation \(history.current) head \(head)\(base)"

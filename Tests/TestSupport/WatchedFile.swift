@@ -36,6 +36,14 @@ private final class WeakSource: FeedSource {
         source?.position(beforeNewest: count, through: head, on: eventLoop) ?? eventLoop.makeFailedFuture(Gone())
     }
 
+    func position(
+        before time: UnixTime,
+        through head: Position,
+        on eventLoop: any EventLoop
+    ) -> EventLoopFuture<Position> {
+        source?.position(before: time, through: head, on: eventLoop) ?? eventLoop.makeFailedFuture(Gone())
+    }
+
     func refresh(on eventLoop: any EventLoop) -> EventLoopFuture<Void> {
         source?.refresh(on: eventLoop) ?? eventLoop.makeFailedFuture(Gone())
     }
@@ -71,6 +79,7 @@ package struct WatchedFile: Sendable {
         keeping database: TemporaryDatabase? = nil,
         isListenedTo: Bool = true,
         logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+        clock: WallClock = .system,
         onNews: @escaping @Sendable (FeedNews) -> Void = { _ in }
     ) async {
         self.database = database
@@ -78,12 +87,18 @@ package struct WatchedFile: Sendable {
             path: path,
             state: state,
             logger: logger,
-            on: MultiThreadedEventLoopGroup.singleton.next()
+            on: MultiThreadedEventLoopGroup.singleton.next(),
+            clock: clock
         )
         pool = ReplayPool(limit: replays)
         let framing = FrameEncoder(feed: watched.feed)
         source = SQLiteFeedSource(watched, framing: framing, poller: poller, pool: pool)
-        let options = Feed.Options(name: watched.feed, table: watched.table, tailBytes: tailBytes)
+        let options = Feed.Options(
+            name: watched.feed,
+            table: watched.table,
+            mode: watched.mode,
+            tailBytes: tailBytes
+        )
         feed = Feed(options: options, source: WeakSource(source))
         recorder = FeedRecorder(feed, onNews: onNews)
         if isListenedTo { feed.countSubscriber(1) }

@@ -14,7 +14,7 @@ enum FeedsRoute {
         let status = feed.status
         let generation = status.history.current
         let head = EventID(status.head, generation: generation)
-        let earliest = EventID(.earliest, generation: generation)
+        let earliest = EventID(status.earliest, generation: generation)
         let state = feed.options.isRetired ? "retired" : status.state.name
         return """
             {"name":"\(feed.name)","table":\(JSONString.quoted(feed.options.table)),"mode":"\(feed.options.mode.rawValue)",\

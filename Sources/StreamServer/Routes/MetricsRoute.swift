@@ -58,7 +58,7 @@ final class MetricsRoute: Sendable {
         for (name, status) in polled { text.sample(["feed": name], Double(status.rows)) }
         text.metric("rowtail_head_position", .gauge, "The newest position.")
         for (name, status) in polled {
-            if case .integer(let head) = status.head { text.sample(["feed": name], Double(head)) }
+            if let head = status.head.number { text.sample(["feed": name], head) }
         }
         text.metric(
             "rowtail_lag_rows",
@@ -69,6 +69,10 @@ final class MetricsRoute: Sendable {
             let furthest = streams.feeds[name]?.furthestBehind
             text.sample(["feed": name], furthest.map { $0.distance(to: status.head) } ?? 0)
         }
+        text.metric("rowtail_late_rows_total", .counter, "Rows found before the watermark after it had passed them.")
+        for (name, status) in polled { text.sample(["feed": name], Double(status.lateRows)) }
+        text.metric("rowtail_future_rows", .gauge, "Rows held back, as their time lies too far ahead.")
+        for (name, status) in polled { text.sample(["feed": name], Double(status.futureRows)) }
         text.metric("rowtail_last_success_timestamp_seconds", .gauge, "When a poll last succeeded.")
         for (name, status) in polled { text.sample(["feed": name], status.lastSuccessTimestamp) }
         self.streams(streams, &text)

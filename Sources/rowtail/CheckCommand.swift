@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Foundation
+import RowtailConfig
+import SQLiteSource
+import ServiceManager
+
+/// `rowtail check`: proves or refutes each feed against its database.
+struct CheckCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check",
+        abstract: "Examine the configuration and each feed's database, as 'serve' would find them.",
+        discussion: """
+            Says of each feed what was verified, what is unsafe, and the command or SQL that mends it. Nothing is written. \
+            Exit code 0: every feed can be served, perhaps with warnings; 69: a feed is refused, or its file or table is not \
+            there yet; 78: the configuration is invalid.
+            """
+    )
+
+    @Option(help: "The configuration file.")
+    var config = "/etc/rowtail/rowtail.yaml"
+
+    @Option(help: "The database of feeds that name none. Overrides the file.")
+    var database: String?
+
+    @Option(help: "The user that 'rowtail serve' runs as, by name or number; needs root. Default: the current user.")
+    var user: String?
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func run() throws {
+        if let user {
+            do {
+                try ProcessUser.become(user)
+            } catch {
+                throw ValidationError("--user: \(error)")
+            }
+        }
+        let settings: RowtailConfig
+        do {
+            settings = try RowtailConfig.load(
+                path: config,
+                environment: ProcessInfo.processInfo.environment,
+                overrides: ConfigOverrides(database: database)
+            )
+        } catch let error as ConfigError {
+            FileHandle.standardError.write(Data("\(error)\n".utf8))
+            if json { print(try InvalidConfiguration(config, error).json) }
+            throw ExitCode(78)
+        }
+        let report = CheckReport(
+            config: config,
+            notices: settings.warnings,
+            checks: settings.checks(patience: .seconds(1))
+        )
+        print(json ? try report.json : report.text, terminator: "")
+        switch report.verdict {
+        case .fine, .warnings: return
+        case .waiting, .refused: throw ExitCode(69)
+        }
+    }
+}
+
+extension RowtailConfig {
+    /// A check of each feed that is served; nobody gets rows of a retired one, and its table may be gone.
+    func checks(patience: Duration) -> [FeedCheck] {
+        feeds.filter { !$0.retired }.map { feed in
+            FeedCheck(WatchedTable(feed, self), path: feed.database, patience: patience)
+        }
+    }
+}
+
+/// What `--json` prints where there is nothing to check.
+private struct InvalidConfiguration: Encodable {
+    let config: String
+    let errors: [String]
+    let verdict = "invalid"
+
+    init(_ config: String, _ error: ConfigError) {
+        self.config = config
+        errors = error.problems.map(\.description)
+    }
+
+    var json: String {
+        get throws {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+            return String(decoding: try encoder.encode(self), as: UTF8.self)
+        }
+    }
+}
