@@ -27,14 +27,19 @@ import Testing
     /// The rows as the encoder of tables writes them, in the order of their ids.
     private static func rows(_ file: CapturedFile, _ watched: WatchedTable) throws -> [String] {
         try CaptureDatabase(path: file.database.path, readOnly: true).read { db in
-            var tableWatched = watched
-            tableWatched.mode = .append
-            let schema = try TableInspector(watched: tableWatched, path: file.database.path).inspect(db)
-            let queries = TableQueries(tableWatched, schema)
-            let encoder = RowEncoder(fields: queries.fields, integers: watched.integers)
+            var (results, fields): ([String], [(name: String, column: Int, jsonColumn: Int?)]) = ([], [])
+            for name in watched.columns?.map({ $0.lowercased() }) ?? ["id", "v", "json"] {
+                fields.append((name, results.count, name == "json" ? results.count + 1 : nil))
+                results.append(name)
+                if name == "json" {
+                    results.append("CASE WHEN typeof(json) = 'text' AND json_valid(json) THEN json(json) END")
+                }
+            }
+            let encoder = RowEncoder(fields: fields, integers: watched.integers)
+            let query = try PreparedQuery(db, "SELECT \(results.joined(separator: ", ")) FROM t ORDER BY id")
             var rows: [String] = []
             var writer = ByteWriter()
-            try PreparedQuery(db, queries.firstPage).run([nil, .max, .max]) { statement in
+            try query.run { statement in
                 writer.truncate(to: 0)
                 _ = encoder.encode(statement, into: &writer, limit: .max)
                 rows.append(String(decoding: writer.bytes, as: UTF8.self))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import GRDB
 import RowtailCore
 import TestSupport
@@ -104,9 +105,9 @@ import Testing
             """
         )
         let pruner = CapturePruner(file.watched, path: file.database.path, retentionRows: 100)
-        #expect(try pruner.pruneOnce(now: WallClock.secondsSince1970(), dryRun: true) == 2401)
-        #expect(try pruner.pruneOnce(now: WallClock.secondsSince1970()) == 2401)
-        #expect(try pruner.pruneOnce(now: WallClock.secondsSince1970()) == 0)
+        #expect(try pruner.pruneOnce(now: Date().timeIntervalSince1970, dryRun: true) == 2401)
+        #expect(try pruner.pruneOnce(now: Date().timeIntervalSince1970) == 2401)
+        #expect(try pruner.pruneOnce(now: Date().timeIntervalSince1970) == 0)
         let status = try file.installer.status()
         #expect(status.entries == 100 && status.state.pruned == 2401)
         // The other table's are its own.

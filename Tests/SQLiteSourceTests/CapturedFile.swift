@@ -48,7 +48,7 @@ struct CapturedFile {
             let query = try PreparedQuery(db, "SELECT \(columns) FROM rowtail_log WHERE seq > ?1 ORDER BY seq")
             var events: [String] = []
             var writer = ByteWriter()
-            try query.run([seq]) { statement in
+            try query.run([.integer(seq)]) { statement in
                 guard !encoder.isGap(statement) else {
                     events.append("gap")
                     return true
