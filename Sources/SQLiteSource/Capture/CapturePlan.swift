@@ -32,6 +32,8 @@ package struct CapturePlan: Sendable {
             trigger("before_insert", "BEFORE INSERT", when: conflicts(updating: false), stage(updating: false)),
             trigger("before_update", "BEFORE UPDATE", when: conflicts(updating: true), stage(updating: true)),
             trigger("insert", "AFTER INSERT", logReplaced(updating: false) + [log(op: "'insert'", after: "NEW")]),
+            // SQLite fires the newest first: this one comes after the next.
+            trigger("rekey", "AFTER UPDATE", when: "NOT (\(keepsKey))", splitUpdate),
             trigger("update", "AFTER UPDATE", afterUpdate),
             trigger("delete", "AFTER DELETE", [unstage("OLD"), log(op: "'delete'", before: "OLD")]),
         ]
@@ -59,7 +61,7 @@ package struct CapturePlan: Sendable {
     private func log(op: String, before: String? = nil, after: String? = nil, where condition: String? = nil) -> String
     {
         "INSERT INTO rowtail_log (capture, op, at, before, after) SELECT \(id), \(op), \(Self.now),\n\(image(before)),\n"
-            + image(after) + (condition.map { "\nWHERE \($0)" } ?? "")
+            + image(after)
     }
 
     /// Whether an update left the key as it was, to the byte, whatever the collation: to a client another key is another row.
@@ -78,13 +80,22 @@ package struct CapturePlan: Sendable {
             + logReplaced(updating: true)
             + [
                 "INSERT INTO rowtail_log (capture, op, at, before, after) SELECT \(id), "
-                    + "CASE WHEN \(keepsKey) THEN 'update' ELSE 'delete' END, \(Self.now),\n\(image("OLD")),\n"
-                    + "CASE WHEN \(keepsKey) THEN \(image("NEW")) END",
-                log(op: "'insert'", after: "NEW", where: "NOT (\(keepsKey))"),
+                    + "CASE WHEN \(keepsKey) THEN 'update' ELSE 'delete' END, \(Self.now),\n\(image("OLD")),\n\(image("NEW"))",
                 // Staged by a statement around this one, it may yet be replaced, as it is now.
                 "UPDATE rowtail_staged SET before = (SELECT after FROM rowtail_log ORDER BY seq DESC LIMIT 1) "
                     + "WHERE capture = \(id) AND \(staged("rowtail_staged", is: "NEW"))",
             ]
+    }
+
+    /// Makes two entries of an update that changes the key.
+    ///
+    /// The row is copied within the log, as the text that writes it is long, and every connection has to read it.
+    private var splitUpdate: [String] {
+        [
+            "INSERT INTO rowtail_log (capture, op, at, after) SELECT capture, 'insert', at, after FROM rowtail_log "
+                + "WHERE seq = (SELECT max(seq) FROM rowtail_log)",
+            "UPDATE rowtail_log SET after = NULL WHERE seq = (SELECT max(seq) FROM rowtail_log) - 1",
+        ]
     }
 
     // MARK: - Rows that are replaced
@@ -128,14 +139,16 @@ package struct CapturePlan: Sendable {
         updating ? table.uniques.filter(table.isKnownBeforeUpdate) : table.uniques
     }
 
+    /// Whether an update changes values of a unique index.
+    private func changes(_ terms: [CapturedTable.Term]) -> String {
+        terms.map { "\(reference($0, of: "OLD")) IS NOT \(reference($0, of: "NEW"))\(collate($0))" }
+            .joined(separator: " OR ")
+    }
+
     private func conflicts(updating: Bool) -> String {
         uniques(updating: updating).map { terms in
             let exists = "EXISTS (SELECT 1 \(rows(conflictingIn: terms, updating: updating)))"
-            guard updating else { return exists }
-            let changes = terms.map { term in
-                "\(reference(term, of: "OLD")) IS NOT \(reference(term, of: "NEW"))\(collate(term))"
-            }
-            return "((\(changes.joined(separator: " OR "))) AND \(exists))"
+            return updating ? "((\(changes(terms))) AND \(exists))" : exists
         }.joined(separator: "\nOR ")
     }
 
@@ -143,28 +156,40 @@ package struct CapturePlan: Sendable {
         let keys = table.identity.indices.map { "k\($0 + 1)" }.joined(separator: ", ")
         let values = table.identity.map { reference($0, of: "t") }.joined(separator: ", ")
         let inserts = uniques(updating: updating).enumerated().map { index, terms in
-            "INSERT INTO rowtail_staged (capture, before, \(keys)) SELECT \(id), \(image("t")), \(values)\n"
-                + rows(conflictingIn: terms, updating: updating)
-                + (index == 0
-                    ? ""
-                    : "\nAND NOT EXISTS (SELECT 1 FROM rowtail_staged AS s WHERE s.capture = \(id) AND \(staged("s", is: "t")))")
+            let isStaged = "SELECT 1 FROM rowtail_staged AS s WHERE s.capture = \(id) AND \(staged("s", is: "t"))"
+            return "INSERT INTO rowtail_staged (capture, \(keys)) SELECT \(id), \(values) "
+                + rows(conflictingIn: terms, updating: updating) + (index == 0 ? "" : " AND NOT EXISTS (\(isStaged))")
         }
-        return ["DELETE FROM rowtail_staged WHERE capture = \(id)"] + inserts
+        let images =
+            "UPDATE rowtail_staged SET before = (SELECT \(image("t"))\nFROM \(quotedTable) AS t WHERE "
+            + "\(staged("rowtail_staged", is: "t"))) WHERE capture = \(id)"
+        return ["DELETE FROM rowtail_staged WHERE capture = \(id)"] + inserts + [images]
     }
 
     /// Logs the staged rows that are gone, the new row having taken their place or not, and forgets them.
     ///
     /// Those that are still there stay staged: a statement around this one may have yet to replace them.
     private func logReplaced(updating: Bool) -> [String] {
-        func gone(_ alias: String) -> String {
-            let taken = staged(alias, is: "NEW") + (updating ? " AND NOT (\(same("OLD", "NEW")))" : "")
-            return "\(alias).capture = \(id) AND ((\(taken)) OR NOT EXISTS (SELECT 1 FROM \(quotedTable) AS t WHERE "
-                + "\(staged(alias, is: "t"))))"
-        }
+        let taken = staged("rowtail_staged", is: "NEW") + (updating ? " AND NOT (\(same("OLD", "NEW")))" : "")
+        let isThere = "SELECT 1 FROM \(quotedTable) AS t WHERE \(staged("rowtail_staged", is: "t"))"
+        let gone = "((\(taken)) OR NOT EXISTS (\(isThere)))" + (updating ? " AND (\(mayReplace))" : "")
         return [
-            "INSERT INTO rowtail_log (capture, op, at, before) SELECT \(id), 'delete', \(Self.now), s.before "
-                + "FROM rowtail_staged AS s WHERE \(gone("s"))",
-            "DELETE FROM rowtail_staged WHERE \(gone("rowtail_staged"))",
+            // Looked up once: what every statement of the application has to be compiled with is kept short.
+            "UPDATE rowtail_staged SET capture = -\(id) WHERE capture = \(id) AND \(gone)",
+            "INSERT INTO rowtail_log (capture, op, at, before) SELECT \(id), 'delete', \(Self.now), before "
+                + "FROM rowtail_staged WHERE capture = -\(id)",
+            "DELETE FROM rowtail_staged WHERE capture = -\(id)",
         ]
+    }
+
+    /// Whether an update is of a kind that replaces rows.
+    ///
+    /// One that isn't may be SQLite's own, which takes a reference away from a row while that row is being replaced by a statement
+    /// around this one: then the delete trigger of the row may have yet to fire.
+    private var mayReplace: String {
+        uniques(updating: true).map { terms in
+            let known = terms.map { "\(reference($0, of: "NEW")) IS NOT NULL" }.joined(separator: " AND ")
+            return "((\(changes(terms))) AND \(known))"
+        }.joined(separator: " OR ")
     }
 }

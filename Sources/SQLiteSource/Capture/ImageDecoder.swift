@@ -117,10 +117,6 @@ struct ImageDecoder: ~Copyable {
         case UInt8(ascii: "T"):
             position += 1
             return .text(try text(hexadecimal()))
-        case UInt8(ascii: "*"):
-            position += 1
-            guard case .real(let value) = try number() else { throw .malformed }
-            return .real(value * 0x1p30)
         default:
             return try number()
         }
@@ -142,11 +138,23 @@ struct ImageDecoder: ~Copyable {
             position = end
             return .integer(Int64(truncatingIfNeeded: isNegative ? 0 &- magnitude : magnitude))
         }
-        let upper = try real()
-        guard byte(at: position) == UInt8(ascii: "&") else { return .real(upper) }
+        let value = try real()
+        guard byte(at: position) == UInt8(ascii: "&") else { return .real(value) }
         position += 1
-        // What is written of them is exact enough to know their 27 bits.
-        return .real(Self.rounded(upper) + Self.rounded(try real()))
+        guard byte(at: position) != UInt8(ascii: "N") else {
+            position += 4
+            return .real(value)
+        }
+        let lower = Self.rounded(try real())
+        let exact = [value, value.nextDown, value.nextUp].first { Self.lowerHalf($0) == lower }
+        guard let exact else { throw .malformed }
+        return .real(exact)
+    }
+
+    /// What ``ImageSQL`` writes after a number.
+    private static func lowerHalf(_ value: Double) -> Double {
+        let product = value * 134_217_729
+        return value - (product - (product - value))
     }
 
     /// Reads digits, a sign, an exponent, `Inf`: all that `quote()` writes of a REAL, by `strtod`, which is exact.
@@ -161,7 +169,7 @@ struct ImageDecoder: ~Copyable {
         return value
     }
 
-    /// A number with no more than 30 significant bits.
+    /// A number of at most 27 bits, from one that is close to it.
     private static func rounded(_ value: Double) -> Double {
         guard value.isFinite, value != 0 else { return value }
         let shift = 29 - Int(value.exponent)

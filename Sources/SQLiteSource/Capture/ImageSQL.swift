@@ -6,7 +6,7 @@
 /// `quote()` is not exact, more is written (``ImageDecoder`` reads it):
 /// - `TX'…'`: a text with a NUL inside, at which `quote()` ends, as its bytes in the database's encoding; so is a text that
 ///   is no valid text in that encoding.
-/// - `1.25&3.4e-9`: a REAL as the sum of two numbers of half its digits, see ``real(_:)``; `*1.25&3.4e-9`: 2^30 times that.
+/// - `0.1234567&7.4e-9`: a REAL and the lower half of its digits, see ``real(_:)``.
 /// - `O67108865`: instead of the whole image, for a row whose texts and blobs have so many bytes, more than any event may have.
 ///   Past 10^9 bytes `quote()` and `||` would fail, and with them the statement of the application.
 ///
@@ -56,24 +56,14 @@ enum ImageSQL {
     /// Old versions of `quote()` write 15 digits where their own reading of them gives the number back, and that reading
     /// is off by one unit in the last place for one number in some thousand. Numbers of up to six decimals below 10^9
     /// are exact all the same: they are what IEEE division of an integer by 10^6 gives, and so is any correct reading of
-    /// their 15 digits. Others are split (Veltkamp, Dekker 1971) into two of at most 27 bits, which 10 digits determine.
+    /// their 15 digits. Others are followed by their lower 26 bits (Veltkamp, Dekker 1971), which few digits determine, and
+    /// which tell the number from its neighbours. That overflows from 10^300 on and is `NULL` then.
     private static func real(_ column: String) -> String {
-        let decimal =
-            "\(column)<1e9 AND \(column)>-1e9 AND "
-            + "CAST(\(column)*1e6+CASE WHEN \(column)<0 THEN -0.5 ELSE 0.5 END AS INTEGER)/1e6=\(column)"
-        return
-            "CASE WHEN \(decimal) THEN quote(\(column)) WHEN \(column)<1e290 AND \(column)>-1e290 THEN \(split(column)) "
-            // Infinity less itself is NULL to SQLite.
-            + "WHEN \(column)-\(column) IS NULL THEN quote(\(column)) "
-            + "ELSE '*'||\(split("(\(column)/1073741824.0)")) END"
-    }
-
-    /// A number as two: its upper 26 bits, and the rest.
-    private static func split(_ number: String) -> String {
         // 2^27 + 1.
-        let product = "\(number)*134217729.0"
-        let upper = "(\(product)-(\(product)-\(number)))"
-        return "quote(\(upper))||'&'||quote(\(number)-\(upper))"
+        let product = "\(column)*134217729.0"
+        return
+            "quote(\(column))||CASE WHEN \(column) BETWEEN -1e9 AND 1e9 AND round(\(column)*1e6)/1e6=\(column) THEN '' "
+            + "ELSE '&'||quote(\(column)-(\(product)-(\(product)-\(column)))) END"
     }
 
     /// How many bytes a value's text or blob has; nothing is copied to find out.
