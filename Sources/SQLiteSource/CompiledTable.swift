@@ -8,7 +8,9 @@ struct CompiledTable {
     let schemaVersion: Int64
     let schema: TableSchema
     let queries: TableQueries
-    let encoder: RowEncoder
+    let encoder: EventEncoder
+    /// The log, in mode `log`.
+    let log: CapturedLog?
     let newest: PreparedQuery
     let oldest: PreparedQuery
     let sequence: PreparedQuery?
@@ -22,12 +24,20 @@ struct CompiledTable {
     /// Compiles what is needed to follow a table.
     ///
     /// - Throws: ``SourceError`` when the configuration names what isn't there.
-    init(_ db: Database, _ watched: WatchedTable, _ schema: TableSchema, version: Int64) throws {
+    init(_ db: Database, _ table: WatchedTable, path: String, version: Int64) throws {
         schemaVersion = version
+        log = table.mode == .log ? try CapturedLog(db, table, path: path) : nil
+        let watched = log?.watched(for: table) ?? table
+        let schema = try TableInspector(watched: watched, path: path).inspect(db)
         self.schema = schema
         let queries = TableQueries(watched, schema)
         self.queries = queries
-        encoder = RowEncoder(fields: queries.fields, integers: watched.integers)
+        encoder =
+            if let log {
+                .entry(try LogEntryEncoder(db, layouts: log.state.layouts, watched: table))
+            } else {
+                .row(RowEncoder(fields: queries.fields, integers: watched.integers))
+            }
         do {
             newest = try PreparedQuery(db, queries.newest)
             oldest = try PreparedQuery(db, queries.oldest)

@@ -15,6 +15,10 @@ final class FeedPoll {
         var verdict: Continuity.Verdict
         /// The page just after the watermark, where someone listens and there is one.
         var segment: Segment?
+        /// Where entries of a log say that writes before them may not have been logged.
+        var gaps: [Position] = []
+        /// The position up to which nothing is to be had any more.
+        var earliest = Position.earliest
         /// Rows that turned up before the watermark.
         var late = 0
         /// Rows whose times lie too far ahead.
@@ -105,12 +109,14 @@ final class FeedPoll {
         let verdict = try verdict(head: newest)
         // Where rows move, the last one that was handed over may be anywhere.
         let head = isMoving && verdict == .same ? max(newest, record.watermark) : newest
+        let gaps = verdict == .same ? reader.compiled?.log?.gaps(after: record.watermark) ?? [] : []
+        let earliest = try reader.floor(head: head)
         var segment: Segment?
-        if verdict == .same, !isFirst, head > record.watermark, feed.subscriberCount > 0 {
+        if verdict == .same, !isFirst, head > max(record.watermark, earliest), feed.subscriberCount > 0 {
             segment = try reader.page(
-                after: record.watermark,
+                after: max(record.watermark, earliest),
                 through: head,
-                generation: record.history.current,
+                generation: record.history.current + gaps.count,
                 foundAt: foundAt,
                 writer: &writer
             )
@@ -123,7 +129,7 @@ final class FeedPoll {
         } else {
             try renewNewestAnchor(at: segment?.through ?? head)
         }
-        var outcome = Outcome(head: head, verdict: verdict, segment: segment)
+        var outcome = Outcome(head: head, verdict: verdict, segment: segment, gaps: gaps, earliest: earliest)
         if isMoving { try lookAround(&outcome, db) }
         return outcome
     }
@@ -137,6 +143,11 @@ final class FeedPoll {
         // Rows that were written again stand ahead. Where none does, the newest was deleted, or the file is an older copy
         // whose change counter hid that.
         if isMoving, let newest = reader.newestOfAll, newest < record.watermark { doubt(.touched) }
+        // Capturing was interrupted and works again without an installation, which would have said so in the log.
+        if reader.wasInterrupted, record.watermark > .earliest {
+            let gaps = reader.compiled?.log?.gaps(after: record.watermark) ?? []
+            if gaps.isEmpty { return .broken(base: nil) }
+        }
         return try Continuity(watermark: record.watermark, anchors: record.anchors, rowsMove: isMoving).verdict(
             head: head,
             evidence: evidence,
@@ -190,6 +201,7 @@ final class FeedPoll {
     func hand(over outcome: Outcome, file: FileStat.Identity, reader warm: () throws -> [Segment]) throws -> Bool {
         // Only now: a look that failed midway has decided nothing.
         evidence = .seen
+        reader.wasInterrupted = false
         if isMoving { feed.counted(late: outcome.late, future: outcome.future) }
         if record.file != file {
             record.file = file
@@ -201,15 +213,22 @@ final class FeedPoll {
             // Ids of the new generation must mean the same after a crash, so it is stored before anyone hears of it.
             save()
         }
+        for case .integer(let gap) in outcome.gaps {
+            record.history.advance(base: .integer(gap - 1))
+        }
+        if !outcome.gaps.isEmpty { save() }
         if isFirst || outcome.verdict != .same {
             isFirst = false
             move(to: outcome.head)
             feed.begin(record.history, head: outcome.head)
+            tellEarliest(outcome)
             for segment in try warm() {
                 feed.publish(segment)
             }
             return false
         }
+        if !outcome.gaps.isEmpty { feed.begin(record.history, head: record.watermark) }
+        tellEarliest(outcome)
         if let segment = outcome.segment {
             move(to: segment.through)
             feed.publish(segment)
@@ -220,6 +239,13 @@ final class FeedPoll {
             feed.advance(to: outcome.head)
         }
         return false
+    }
+
+    /// Tells how much of a log was deleted, where that changed.
+    private func tellEarliest(_ outcome: Outcome) {
+        guard outcome.earliest != feed.status.earliest else { return }
+        feed.prune(through: outcome.earliest)
+        if outcome.earliest > record.watermark { move(to: outcome.earliest) }
     }
 
     private func move(to position: Position) {

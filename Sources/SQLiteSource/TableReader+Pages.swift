@@ -24,6 +24,7 @@ extension TableReader {
         guard through > .earliest else {
             return Segment(generation: generation, after: after, through: after, copying: writer.bytes, events: [])
         }
+        try requireUnpruned(after, through)
         let isFirst = after == .earliest
         let last = try end(ofPageAfter: after, through: through, compiled)
         var events: [Segment.Event] = []
@@ -36,8 +37,13 @@ extension TableReader {
             let position = try position(statement)
             let id = EventID(position, generation: generation)
             try requireShort(id)
-            passedOver += encode(statement, id, encoder, into: &writer)
-            events.append(Segment.Event(position: position, end: writer.count))
+            let isGap = encoder.isGap(statement)
+            if isGap {
+                framing.reset(Self.gap(at: id), at: id, in: &writer)
+            } else {
+                passedOver += try encode(statement, id, encoder, into: &writer)
+            }
+            events.append(Segment.Event(position: position, isReset: isGap, end: writer.count))
             return writer.count + passedOver < watched.pageBytes && events.count < watched.pageRows
         }
         return Segment(
@@ -64,6 +70,23 @@ extension TableReader {
         return last
     }
 
+    /// The reset that stands in the place of an entry which says that writes before it may not have been logged.
+    ///
+    /// The generation that it begins has the last entry before it as its base.
+    private static func gap(at id: EventID) -> Reset {
+        var base = id
+        if case .integer(let value) = id.position { base.position = .integer(value - 1) }
+        var requested = base
+        requested.generation = max(0, id.generation - 1)
+        return Reset(reason: .rewound, requested: requested, resumedFrom: base)
+    }
+
+    /// Refuses a page of which a part was deleted: the poller tells of that, and who asked is told by a reset.
+    private func requireUnpruned(_ after: Position, _ through: Position) throws {
+        guard let log = compiled?.log, case let floor = try log.floor(head: through), after < floor else { return }
+        throw SourceError(.waiting, "log entries up to \(floor) were deleted while those after \(after) were asked for")
+    }
+
     private func requireShort(_ id: EventID) throws {
         guard case .row = id.position, id.description.utf8.count > Self.idLimit else { return }
         throw SourceError(
@@ -79,21 +102,21 @@ extension TableReader {
     private func encode(
         _ statement: SQLiteStatement,
         _ id: EventID,
-        _ encoder: RowEncoder,
+        _ encoder: EventEncoder,
         into writer: inout ByteWriter
-    ) -> Int {
+    ) throws -> Int {
         let limit = watched.maxEventBytes
         let start = framing.open(id, in: &writer)
         let dataStart = writer.count
-        if encoder.encode(statement, into: &writer, limit: limit), writer.count - dataStart <= limit {
+        if try encoder.encode(statement, into: &writer, limit: limit), writer.count - dataStart <= limit {
             framing.close(&writer, from: start)
             return 0
         }
         writer.truncate(to: start)
-        var size = encoder.payloadBytes(statement)
+        var size = try encoder.payloadBytes(statement)
         if size <= limit {
             // Only as JSON is it too large: its size is known when it was written.
-            _ = encoder.encode(statement, into: &writer, limit: .max)
+            _ = try encoder.encode(statement, into: &writer, limit: .max)
             size = writer.count - start
             writer.truncate(to: start)
         }

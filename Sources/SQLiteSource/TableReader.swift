@@ -21,6 +21,9 @@ final class TableReader {
     /// The newest position in `updated` mode, settled or not, when it was last looked for.
     var newestOfAll: Position?
 
+    /// Whether capturing was seen not to work, in `log` mode.
+    var wasInterrupted = false
+
     /// A reader of a table.
     init(_ watched: WatchedTable, path: String, framing: any EventFraming, clock: WallClock = .system) {
         self.watched = watched
@@ -55,8 +58,13 @@ final class TableReader {
         guard compiled?.schemaVersion != version else { return }
         compiled = nil
         format = nil
-        let schema = try TableInspector(watched: watched, path: path).inspect(db)
-        compiled = try CompiledTable(db, watched, schema, version: version)
+        do {
+            compiled = try CompiledTable(db, watched, path: path, version: version)
+        } catch {
+            // Writes of this time may not be logged, even if it is over before the next poll sees it.
+            if watched.mode == .log, !(error is DatabaseError) { wasInterrupted = true }
+            throw error
+        }
     }
 
     /// The time now.
@@ -106,7 +114,13 @@ final class TableReader {
             if seen > count { found = try position(statement) }
             return seen <= count
         }
-        return found
+        // Nothing before what was deleted from a log is to be had.
+        return max(found, try floor(head: head))
+    }
+
+    /// The position up to which nothing is to be had any more, as it was deleted from the log.
+    func floor(head: Position) throws -> Position {
+        try prepared().log?.floor(head: head) ?? .earliest
     }
 
     /// The position of the row that a statement stands on, whose columns come first.
