@@ -63,6 +63,21 @@ import Testing
         )
     }
 
+    @Test func `a column that isn't there is warned of, as entries have no such field`() throws {
+        let database = try TemporaryDatabase()
+        _ = try CaptureInstaller(Self.watched, path: database.path).install()
+        var watched = Self.watched
+        (watched.columns, watched.jsonColumns) = (["ID", "custmer"], ["custmer"])
+        let warnings = try Self.findings(database, watched).filter { $0.level == .warning }
+        let words = "table 'orders' has no column 'custmer', which is left out of events; set feeds.orders."
+        #expect(
+            warnings.map(\.sentence)
+                == ["columns", "json_columns"].map { key in
+                    "\(words)\(key) to some of: id, customer, total"
+                }
+        )
+    }
+
     @Test func `a table that can't be captured is refused, and one that isn't there waits`() throws {
         let database = try TemporaryDatabase("CREATE TABLE orders (x)")
         #expect(try Self.findings(database).map(\.level) == [.refused])

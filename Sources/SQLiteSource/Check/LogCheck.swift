@@ -29,13 +29,26 @@ struct LogCheck {
             finding.level = .warning
             return finding
         }
+        let names = table.columns.map(\.name)
+        // Not refused, as columns may come later, and entries of other times had others.
+        let unknown = [("columns", watched.columns ?? []), ("json_columns", watched.jsonColumns)].flatMap {
+            key,
+            listed in
+            listed.filter { name in !names.contains { TableInspector.equal($0, name) } }.map { name in
+                Finding(
+                    .warning,
+                    "query",
+                    "table '\(table.name)' has no column '\(name)', which is left out of events",
+                    remedy: "set feeds.\(watched.feed).\(key) to some of: \(names.joined(separator: ", "))"
+                )
+            }
+        }
         let advice = Finding(
             .advice,
             "mode",
             "'log' sends every insert, update and delete that is made with triggers on"
         )
-        return findings + [Finding(.verified, "capture", "installed, and the triggers fit the table")] + warnings + [
-            advice
-        ]
+        let fits = Finding(.verified, "capture", "installed, and the triggers fit the table")
+        return findings + [fits] + warnings + unknown + [advice]
     }
 }
