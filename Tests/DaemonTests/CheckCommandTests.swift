@@ -145,6 +145,9 @@ extension DaemonTests {
                 (Self.times("7, 8"), "{t: {mode: updated, watermark: at}}"),
                 (Self.times("'2020-01-01 00:00:00', '2020-01-01'"), "{t: {mode: updated, watermark: at}}"),
                 (Self.times("'2020-01-01 00:00:00', NULL"), "{t: {mode: updated, watermark: at}}"),
+                ("CREATE TABLE t (id INTEGER PRIMARY KEY)", "{t: {mode: log}}"),
+                ("CREATE TABLE t (x)", "{t: {mode: log}}"),
+                ("CREATE VIEW t AS SELECT 1", "{t: {mode: log}}"),
                 ("CREATE VIEW t AS SELECT 1", "{t: {}}"),
                 ("CREATE VIRTUAL TABLE t USING fts5(x)", "{t: {}}"),
                 (

@@ -147,16 +147,18 @@ import Testing
         let warning = try #require(local.first { $0.level == .warning })
         #expect(
             warning.sentence
-                == "50 rows have a time ahead of now and are held back until it comes; the newest has "
-                + "'2023-11-15 00:13:19', 119 minutes ahead, as local time would be where UTC is expected; write UTC, as "
+                == "held back until their time comes: 50 rows, of which the newest has '2023-11-15 00:13:19', 119 minutes "
+                + "ahead, as local time would be where UTC is expected; write UTC, as "
                 + "SQLite's datetime('now') does, or add the offset to the text"
         )
-        let numbers = try Self.findings(Self.table + Self.insert("\(Self.now) - n + 7200", rows: 1))
-        #expect(
-            numbers.first { $0.level == .warning }?.remedy
-                == "correct them, or the clock of the machine that writes them",
-            "\(numbers)"
-        )
+        for (ahead, distance) in [(7200, "119 minutes"), (61, "60 seconds")] {
+            let numbers = try Self.findings(Self.table + Self.insert("\(Self.now) - n + \(ahead)", rows: 1))
+            #expect(
+                numbers.first { $0.level == .warning }?.sentence
+                    == "held back until their time comes: 1 row, of which the newest has \(Self.now + ahead - 1), "
+                    + "\(distance) ahead; correct them, or the clock of the machine that writes them"
+            )
+        }
     }
 
     @Test func `H10: a delay shorter than the resolution is refused as the daemon refuses it`() throws {

@@ -57,6 +57,7 @@ package struct FeedCheck {
         _ db: Database,
         clock: WallClock = .system
     ) throws -> [Finding] {
+        guard watched.mode != .log else { return try LogCheck(watched: watched, path: path).findings(db) }
         let reader = TableReader(watched, path: path, framing: NoFraming(), clock: clock)
         do {
             try reader.prepare(db)
@@ -65,10 +66,9 @@ package struct FeedCheck {
         }
         guard let facts = try TableFacts(db, watched.table), let schema = reader.schema else { return [] }
         let findings =
-            switch watched.mode {
-            case .append, .log: try AppendCheck(watched: watched, schema: schema, facts: facts).findings(db)
-            case .updated: try UpdatedCheck(watched: watched, schema: schema, facts: facts, reader: reader).findings(db)
-            }
+            watched.mode == .updated
+            ? try UpdatedCheck(watched: watched, schema: schema, facts: facts, reader: reader).findings(db)
+            : try AppendCheck(watched: watched, schema: schema, facts: facts).findings(db)
         guard !findings.contains(where: { $0.level == .refused }) else { return findings }
         return findings + SchemaHints(watched.mode, schema, facts).findings + [ModeAdvice(watched, facts).sentence]
     }

@@ -123,12 +123,14 @@ struct UpdatedCheck {
     private func ahead(_ format: WatermarkFormat, _ db: Database) throws -> [Finding] {
         let count = try reader.futureRows(db)
         guard count > 0, let newest = try newest(), let time = format.time(of: newest) else { return [] }
-        let distance = (time.microseconds - reader.now.microseconds) / 60_000_000
+        let seconds = (time.microseconds - reader.now.microseconds) / 1_000_000
+        let rows = "\(count) \(count == 1 ? "row" : "rows")\(count == TableReader.futureLimit ? " or more" : "")"
+        let distance = seconds < 600 ? "\(seconds) seconds" : "\(seconds / 60) minutes"
         var message =
-            "\(count == TableReader.futureLimit ? "\(count) rows or more" : count == 1 ? "1 row" : "\(count) rows") have a time "
-            + "ahead of now and are held back until it comes; the newest has \(newest.quoted), \(distance) minutes ahead"
+            "held back until their time comes: \(rows), of which the newest has \(newest.quoted), \(distance) ahead"
         var remedy = "correct them, or the clock of the machine that writes them"
-        if case .text(let style) = format, style.suffix.isEmpty, distance <= 14 * 60 {
+        // No time zone is further from UTC.
+        if case .text(let style) = format, style.suffix.isEmpty, (600...14 * 3600).contains(seconds) {
             message += ", as local time would be where UTC is expected"
             remedy = "write UTC, as SQLite's datetime('now') does, or add the offset to the text"
         }
