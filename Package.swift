@@ -159,6 +159,7 @@ let package = Package(
             dependencies: [
                 // Not linked, but built before, as the tests start it.
                 "rowtail",
+                "RowtailCore",
                 "ServiceManager",
                 "TestSupport",
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -148,8 +148,10 @@ final class FeedPoll {
             let gaps = reader.compiled?.log?.gaps(after: record.watermark) ?? []
             if gaps.isEmpty { return .broken(base: nil) }
         }
+        // Rows that have yet to settle are newer all the same: in a moment they would be the head.
+        let newest = isMoving ? max(head, reader.newestOfAll ?? head) : head
         return try Continuity(watermark: record.watermark, anchors: record.anchors, rowsMove: isMoving).verdict(
-            head: head,
+            head: newest,
             evidence: evidence,
             isAutoincrement: reader.schema?.isAutoincrement ?? false,
             row: { try reader.anchor(at: $0) }

@@ -48,6 +48,21 @@ import Testing
         #expect("\(again.feed.status.head)" == "\(Self.now + 100)~90")
     }
 
+    @Test(arguments: [true, false])
+    func `the newest row went while nobody watched: a break unless a newer one came, settled or not`(
+        hasNewer: Bool
+    ) async throws {
+        let state = try StateDirectory(path: database.directory.file("state"))
+        let watch = await watch(state: state)
+        try await watch.poll()
+        await watch.poller.close()
+        try database.execute("DELETE FROM orders WHERE id = 100")
+        if hasNewer { try database.execute("INSERT INTO orders VALUES (101, 'new 101', \(Self.now - 1))") }
+        let again = await self.watch(state: state)
+        try await again.poll()
+        #expect(again.feed.status.history.breaks.map { "\($0.base)" } == (hasNewer ? [] : ["\(Self.now - 901)~99"]))
+    }
+
     @Test(arguments: ["replaced", "overwritten", "restored"])
     func `H29: an older copy rewinds clients to what is shared`(how: String) async throws {
         let watch = await watch()

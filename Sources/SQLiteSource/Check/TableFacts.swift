@@ -32,7 +32,8 @@ struct TableFacts {
     let hasKeyIndex: Bool
     /// The indexes over columns alone, and over the whole table.
     let indexes: [Index]
-    /// All triggers of the database, as those of other tables may write this one.
+    /// All triggers of the database, as those of other tables may write this one; but for those of capturing, which are long
+    /// and write nothing but its own tables.
     let triggers: [Trigger]
 
     /// Looks a table up.
@@ -82,10 +83,9 @@ struct TableFacts {
             guard columns.allSatisfy({ $0 != nil }) else { return nil }
             return Index(name: name, isUnique: row["isUnique"], columns: columns.compactMap(\.self))
         }
-        triggers = try Row.fetchAll(
-            db,
-            sql: "SELECT name, tbl_name, sql FROM main.sqlite_master WHERE type = 'trigger' ORDER BY name"
-        ).map { Trigger(name: $0["name"], table: $0["tbl_name"], text: $0["sql"] ?? "") }
+        triggers = try CaptureTrigger.all(db).filter { !$0.isOurs }.map {
+            Trigger(name: $0.name, table: $0.table, text: $0.sql)
+        }.sorted { $0.name < $1.name }
     }
 
     /// The columns of the primary key in its order.
