@@ -171,9 +171,11 @@ package final class Feed: Sendable {
         }
     }
 
-    /// Records rows that came too late to be sent, and how many are held back as they come too early.
-    package func counted(late: Int, future: Int) {
+    /// Records rows that came too late to be sent, how many are held back as they come too early, and up to where no more
+    /// are expected.
+    package func counted(late: Int, future: Int, settledThrough: KeyValue?) {
         state.withLock { state in
+            state.status.settledThrough = settledThrough
             state.status.lateRows += UInt64(late)
             state.status.futureRows = future
         }

@@ -93,4 +93,13 @@ package struct FeedStatus: Sendable {
 
     /// Rows held back, as their time lies too far ahead.
     package var futureRows = 0
+
+    /// The watermark up to which no more rows are expected, whether or not there is one with it; `nil` where none says so.
+    package var settledThrough: KeyValue?
+
+    /// Whether a position past the head is one that no row stands at any more, rather than one that none has reached.
+    package func hasSettled(_ position: Position) -> Bool {
+        guard case .row(let row) = position, let settledThrough else { return false }
+        return row.watermark <= settledThrough
+    }
 }

@@ -23,6 +23,8 @@ final class FeedPoll {
         var late = 0
         /// Rows whose times lie too far ahead.
         var future = 0
+        /// The watermark up to which no more rows are expected.
+        var settledThrough: KeyValue?
     }
 
     /// Fewer anchors than this don't show which columns tell rows apart, so they are read again at once.
@@ -167,6 +169,7 @@ final class FeedPoll {
         let watermark = outcome.verdict == .same && !isFirst ? outcome.segment?.through ?? outcome.head : outcome.head
         lateRows.remember(try reader.newestPositions(through: watermark, limit: limit))
         outcome.future = try reader.futureRows(db)
+        outcome.settledThrough = reader.settledThrough
         due = try reader.nextSettled(db)
     }
 
@@ -204,7 +207,9 @@ final class FeedPoll {
         // Only now: a look that failed midway has decided nothing.
         evidence = .seen
         reader.wasInterrupted = false
-        if isMoving { feed.counted(late: outcome.late, future: outcome.future) }
+        if isMoving {
+            feed.counted(late: outcome.late, future: outcome.future, settledThrough: outcome.settledThrough)
+        }
         if record.file != file {
             record.file = file
             isDirty = true

@@ -22,7 +22,8 @@ extension TableReader {
         _ = try single(compiled.oldest)
         let newest = try single(compiled.newest) ?? .earliest
         newestOfAll = newest
-        guard let frontier = frontier(format) else { return newest }
+        settledThrough = frontier(format)
+        guard let frontier = settledThrough else { return newest }
         if case .row(let row) = newest, row.watermark <= frontier { return newest }
         return try single(PreparedQuery(db, compiled.queries.newestUpTo), [frontier]) ?? .earliest
     }

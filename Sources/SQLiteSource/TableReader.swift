@@ -21,6 +21,9 @@ final class TableReader {
     /// The newest position in `updated` mode, settled or not, when it was last looked for.
     var newestOfAll: Position?
 
+    /// The newest watermark that had settled then; `nil` for versions.
+    var settledThrough: KeyValue?
+
     /// Whether capturing was seen not to work, in `log` mode.
     var wasInterrupted = false
 

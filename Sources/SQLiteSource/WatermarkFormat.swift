@@ -135,13 +135,17 @@ enum WatermarkFormat: Hashable, Sendable {
 extension WatermarkFormat {
     /// Finds the format of some values.
     ///
-    /// Whole numbers are times when one of them is a time since 2000 and not far ahead; else they are versions.
+    /// What most of them are decides, so that one that doesn't fit is the one that is named. Whole numbers are times when
+    /// one of them is a time since 2000 and not far ahead; else they are versions.
     ///
     /// - Parameters:
     ///   - values: Values of the column, newest first.
     ///   - now: The time.
     /// - Returns: `nil` when the newest value is of no format; what doesn't fit it has to be looked for.
     static func detect(_ values: [KeyValue], now: UnixTime) -> WatermarkFormat? {
+        let texts = values.filter { if case .text = $0 { true } else { false } }
+        let numbers = values.filter { $0.number != nil }
+        let values = texts.count * 2 > values.count ? texts : numbers.count * 2 >= values.count ? numbers : values
         guard let newest = values.first else { return nil }
         switch newest {
         case .text(let bytes):

@@ -102,6 +102,9 @@ struct StreamStart {
             case .rewound(let base):
                 begin = EventID(base, generation: current)
                 reset = Reset(reason: .rewound, requested: id, resumedFrom: begin)
+            case .lost(.ahead) where feed.status.hasSettled(id.position):
+                // The row was sent before a crash, as the newest, and was written again or deleted since.
+                begin = EventID(id.position, generation: current)
             case .lost(.ahead) where !knowsAhead(of: id):
                 return nil
             case .lost(let reason):

@@ -32,8 +32,6 @@ struct TableReplica: Sendable {
     private(set) var events = 0
     /// The id that the client resumes with.
     private(set) var lastID: EventID?
-    /// How often its id was newer than all that the daemon knew of.
-    private(set) var aheads = 0
     /// What doesn't fit, up to a number that can be read.
     private(set) var faults: [String] = []
 
@@ -81,18 +79,8 @@ struct TableReplica: Sendable {
     }
 
     private mutating func takeControl(_ event: String, _ data: String) {
-        switch (event, kind) {
-        case ("rowtail.end", _):
-            // A stream ends when the daemon does.
-            break
-        case ("rowtail.reset", .updated) where data.contains(#""reason":"ahead""#):
-            // The rows that a daemon sent last before it was killed may all have been written again since, and not have
-            // settled yet: then this id is newer than all that it knows of, and everything comes again.
-            aheads += 1
-            lastID = nil
-        default:
-            fault("\(event) \(data)")
-        }
+        // A stream ends when the daemon does.
+        if event != "rowtail.end" { fault("\(event) \(data)") }
     }
 
     private mutating func apply(_ event: ExactJSON, _ id: String) throws {

@@ -20,7 +20,7 @@ struct SchemaHints {
     }
 
     private var replacing: Finding? {
-        guard SQLWords(facts.text).contain("ON", "CONFLICT", "REPLACE") else { return nil }
+        guard mode != .log, SQLWords(facts.text).contain("ON", "CONFLICT", "REPLACE") else { return nil }
         let problem = "the table is declared ON CONFLICT REPLACE: an insert may delete rows, which is not sent"
         return Finding(
             .warning,
@@ -32,7 +32,8 @@ struct SchemaHints {
     }
 
     private var triggers: [Finding] {
-        facts.triggers.compactMap { trigger in
+        guard mode != .log else { return [] }
+        return facts.triggers.compactMap { trigger in
             let writes = TriggerWrites(trigger)
             let place = TableInspector.equal(trigger.table, facts.table) ? "" : " on table '\(trigger.table)'"
             if writes.deletes.contains(facts.table) || writes.replaces.contains(facts.table) {
