@@ -162,12 +162,14 @@ extension WatermarkFormat {
         case .integer:
             let hasFraction = values.contains { isFraction($0) }
             let plausible = UnixTime(microseconds: 946_684_800_000_000)...now.advanced(by: .seconds(86_400))
+            var counts: [Unit: Int] = [:]
             for value in values {
                 guard let unit = value.number.flatMap(Unit.telling) else { continue }
                 let format = WatermarkFormat.number(unit, hasFraction: hasFraction)
-                if let time = format.time(of: value), plausible.contains(time) { return format }
+                if let time = format.time(of: value), plausible.contains(time) { counts[unit, default: 0] += 1 }
             }
-            return .version
+            guard let most = counts.max(by: { $0.value < $1.value }) else { return .version }
+            return .number(most.key, hasFraction: hasFraction)
         case .real(let value):
             let hasFraction = values.contains { isFraction($0) }
             if (2.4e6..<2.6e6).contains(value), hasFraction { return .number(.julianDays, hasFraction: true) }
