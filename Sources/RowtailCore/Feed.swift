@@ -171,10 +171,11 @@ package final class Feed: Sendable {
         }
     }
 
-    /// Records rows that came too late to be sent, how many are held back as they come too early, and up to where no more
-    /// are expected.
-    package func counted(late: Int, future: Int, settledThrough: KeyValue?) {
+    /// Records rows that came too late to be sent, how many are held back as they come too early, up to where no more are
+    /// expected, and how many values a position has.
+    package func counted(late: Int, future: Int, settledThrough: KeyValue?, positionValues: Int?) {
         state.withLock { state in
+            state.status.positionValues = positionValues
             state.status.settledThrough = settledThrough
             state.status.lateRows += UInt64(late)
             state.status.futureRows = future

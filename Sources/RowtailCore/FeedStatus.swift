@@ -97,6 +97,15 @@ package struct FeedStatus: Sendable {
     /// The watermark up to which no more rows are expected, whether or not there is one with it; `nil` where none says so.
     package var settledThrough: KeyValue?
 
+    /// How many values a position has, where it has a key; `nil` until the table was read.
+    package var positionValues: Int?
+
+    /// Whether the feed may have given a position out, going by its form.
+    package func mayBe(_ position: Position, in mode: FeedMode) -> Bool {
+        guard case .row(let row) = position, let positionValues else { return position.fits(mode) }
+        return row.values.count == positionValues && position.fits(mode)
+    }
+
     /// Whether a position past the head is one that no row stands at any more, rather than one that none has reached.
     package func hasSettled(_ position: Position) -> Bool {
         guard case .row(let row) = position, let settledThrough else { return false }

@@ -18,7 +18,7 @@ struct CapturedLog {
         floors = try PreparedQuery(
             db,
             """
-            SELECT (SELECT max(pruned) FROM main.rowtail_capture WHERE id IN (\(Self.list(state)))),
+            SELECT (SELECT max(pruned) FROM main.rowtail_capture WHERE tbl = \(TableQueries.literal(watched.table)) COLLATE NOCASE),
                 (SELECT max(pruned) FROM main.rowtail_capture), (SELECT min(seq) FROM main.rowtail_log)
             """
         )

@@ -88,6 +88,7 @@ struct Continuity {
         row: (Position) throws -> Anchor?
     ) rethrows -> Verdict {
         guard evidence > .seen, !anchors.isEmpty else { return .same }
+        // A row that was written without its time is the same row; one with another content proves nothing either way.
         var (someAreBehind, someAreAhead, newestIsGone) = (false, false, false)
         var newestHolding: Position?
         let telling = tellingColumns()
@@ -98,10 +99,10 @@ struct Continuity {
             }
             if found.position > anchor.position {
                 someAreAhead = true
-            } else if found.position == anchor.position, anchor.holds(found.columns, telling: telling(anchor)) {
-                newestHolding = newestHolding ?? anchor.position
-            } else {
+            } else if found.position < anchor.position {
                 someAreBehind = true
+            } else if anchor.holds(found.columns, telling: telling(anchor)) {
+                newestHolding = newestHolding ?? anchor.position
             }
         }
         if someAreBehind { return .broken(base: newestHolding) }

@@ -221,6 +221,8 @@ package actor DatabasePoller {
             }
             footprint += pages.reduce(0) { $0 + $1.footprint }
             segments.insert(contentsOf: pages, at: 0)
+            // The log may have been pruned since the last transaction: nothing is before that.
+            guard lower < upper else { break }
             upper = lower
         }
         return segments

@@ -111,7 +111,7 @@ final class FeedPoll {
         let verdict = try verdict(head: newest)
         // Where rows move, the last one that was handed over may be anywhere.
         let head = isMoving && verdict == .same ? max(newest, record.watermark) : newest
-        let gaps = verdict == .same ? reader.compiled?.log?.gaps(after: record.watermark) ?? [] : []
+        let gaps = verdict == .same ? reader.compiled?.log?.gaps(after: record.gap) ?? [] : []
         let earliest = try reader.floor(head: head)
         var segment: Segment?
         if verdict == .same, !isFirst, head > max(record.watermark, earliest), feed.subscriberCount > 0 {
@@ -147,7 +147,7 @@ final class FeedPoll {
         if isMoving, let newest = reader.newestOfAll, newest < record.watermark { doubt(.touched) }
         // Capturing was interrupted and works again without an installation, which would have said so in the log.
         if reader.wasInterrupted, record.watermark > .earliest {
-            let gaps = reader.compiled?.log?.gaps(after: record.watermark) ?? []
+            let gaps = reader.compiled?.log?.gaps(after: record.gap) ?? []
             if gaps.isEmpty { return .broken(base: nil) }
         }
         // Rows that have yet to settle are newer all the same: in a moment they would be the head.
@@ -208,13 +208,19 @@ final class FeedPoll {
         evidence = .seen
         reader.wasInterrupted = false
         if isMoving {
-            feed.counted(late: outcome.late, future: outcome.future, settledThrough: outcome.settledThrough)
+            feed.counted(
+                late: outcome.late,
+                future: outcome.future,
+                settledThrough: outcome.settledThrough,
+                positionValues: reader.schema?.order.count
+            )
         }
         if record.file != file {
             record.file = file
             isDirty = true
         }
         if case .broken(let base) = outcome.verdict {
+            record.gap = reader.compiled?.log?.gaps(after: .earliest).last ?? .earliest
             record.history.advance(base: base)
             record.watermark = outcome.head
             // Ids of the new generation must mean the same after a crash, so it is stored before anyone hears of it.
@@ -222,6 +228,7 @@ final class FeedPoll {
         }
         for case .integer(let gap) in outcome.gaps {
             record.history.advance(base: .integer(gap - 1))
+            record.gap = .integer(gap)
         }
         if !outcome.gaps.isEmpty { save() }
         if isFirst || outcome.verdict != .same {

@@ -13,6 +13,9 @@ package struct FeedRecord: Hashable, Sendable {
     /// The newest position handed over.
     package var watermark: Position = .earliest
 
+    /// The last place in a log that began a generation, as writes before it may be missing.
+    package var gap: Position = .earliest
+
     /// The file that was watched; `nil` before there was one.
     package var file: FileStat.Identity?
 
@@ -27,7 +30,7 @@ package struct FeedRecord: Hashable, Sendable {
 
 extension FeedRecord: Codable {
     private enum Key: String, CodingKey {
-        case format, version, feed, generation, breaks, watermark, device, inode, anchors
+        case format, version, feed, generation, breaks, watermark, gap, device, inode, anchors
         case base, replaced, position, columns
     }
 
@@ -49,6 +52,7 @@ extension FeedRecord: Codable {
             try entry.encode(item.replaced, forKey: .replaced)
         }
         try container.encode(watermark.description, forKey: .watermark)
+        if gap > .earliest { try container.encode(gap.description, forKey: .gap) }
         try container.encodeIfPresent(file?.device, forKey: .device)
         try container.encodeIfPresent(file?.inode, forKey: .inode)
         var list = container.nestedUnkeyedContainer(forKey: .anchors)
@@ -98,6 +102,7 @@ extension FeedRecord: Codable {
         }
         self.history = history
         watermark = try position(container, .watermark)
+        if container.contains(.gap) { gap = try position(container, .gap) }
         if let device = try container.decodeIfPresent(UInt64.self, forKey: .device),
             let inode = try container.decodeIfPresent(UInt64.self, forKey: .inode)
         {

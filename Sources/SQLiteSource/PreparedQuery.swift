@@ -31,7 +31,8 @@ struct PreparedQuery {
         defer { sqlite3_reset(handle) }
         for (index, argument) in arguments.enumerated() {
             guard let argument else { continue }
-            Self.bind(argument, to: handle, CInt(index + 1))
+            let result = Self.bind(argument, to: handle, CInt(index + 1))
+            guard result == SQLITE_OK else { throw DatabaseError(resultCode: ResultCode(rawValue: result)) }
         }
         return try rows(handle, body)
     }
@@ -67,16 +68,16 @@ struct PreparedQuery {
         }
     }
 
-    private static func bind(_ value: KeyValue, to handle: SQLiteStatement, _ index: CInt) {
+    private static func bind(_ value: KeyValue, to handle: SQLiteStatement, _ index: CInt) -> CInt {
         // SQLITE_TRANSIENT: SQLite copies the bytes before this returns.
         let copies = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
         switch value {
         case .integer(let value):
-            sqlite3_bind_int64(handle, index, value)
+            return sqlite3_bind_int64(handle, index, value)
         case .real(let value):
-            sqlite3_bind_double(handle, index, value)
+            return sqlite3_bind_double(handle, index, value)
         case .text(let bytes):
-            _ = bytes.withUnsafeBytes { bytes in
+            return bytes.withUnsafeBytes { bytes in
                 let start = bytes.assumingMemoryBound(to: CChar.self).baseAddress
                 // Without bytes there may be no address either, and a null pointer would bind NULL.
                 if let start, !bytes.isEmpty {
@@ -85,7 +86,7 @@ struct PreparedQuery {
                 return sqlite3_bind_text(handle, index, "", 0, copies)
             }
         case .blob(let bytes):
-            _ = bytes.withUnsafeBytes { bytes in
+            return bytes.withUnsafeBytes { bytes in
                 bytes.isEmpty
                     ? sqlite3_bind_zeroblob(handle, index, 0)
                     : sqlite3_bind_blob(handle, index, bytes.baseAddress, CInt(bytes.count), copies)

@@ -10,6 +10,7 @@ extension TableInspector {
     /// - Throws: ``SourceError`` when there is no such column, or nothing is unique.
     func updatedOrder(_ db: Database, _ table: String, _ columns: [ColumnInfo]) throws -> [String] {
         let watermark = try column(watched.watermark ?? "", "watermark", table, columns)
+        try requireComparable(db, table, columns)
         let key = columns.filter { $0.keyRank > 0 }.sorted { $0.keyRank < $1.keyRank }.map(\.name)
         guard let wanted = watched.key else {
             guard !key.isEmpty else {
@@ -27,6 +28,21 @@ extension TableInspector {
             )
         }
         return [watermark] + names
+    }
+
+    /// Refuses texts that SQLite orders by the units of UTF-16, as positions are ordered by those of UTF-8.
+    private func requireComparable(_ db: Database, _ table: String, _ columns: [ColumnInfo]) throws {
+        let encoding = try String.fetchOne(db, sql: "PRAGMA main.encoding") ?? "UTF-8"
+        guard encoding != "UTF-8" else { return }
+        let names = watched.key ?? columns.filter { $0.keyRank > 0 }.map(\.name)
+        let texts = columns.filter { column in
+            names.contains { Self.equal($0, column.name) } && !column.type.uppercased().contains("INT")
+        }
+        guard let text = texts.first else { return }
+        throw refusal(
+            "database '\(path)' has the encoding \(encoding), in which the texts of '\(text.name)' have another order than in UTF-8; set "
+                + "feeds.\(watched.feed).key to unique INTEGER columns, or use mode 'log'"
+        )
     }
 
     private func column(_ name: String, _ key: String, _ table: String, _ columns: [ColumnInfo]) throws -> String {

@@ -22,8 +22,6 @@ struct TableQueries: Sendable {
     let newestRows: [String]
     /// The newest position with a watermark up to `?1`.
     let newestUpTo: String
-    /// The newest position with a watermark before `?1`.
-    let newestBefore: String
     /// The least watermark past `?1`.
     let nextWatermark: String
     /// How many rows have a watermark past `?1`, counted up to `?2`.
@@ -96,7 +94,6 @@ struct TableQueries: Sendable {
         firstSpan = page(position, [isThrough], "")
         newestRows = upTo.map { "SELECT \(position) FROM \(table) WHERE \($0) \(descending) LIMIT ?\(count + 1)" }
         newestUpTo = "SELECT \(position) FROM \(table) WHERE \(mark) <= ?1 \(descending) LIMIT 1"
-        newestBefore = "SELECT \(position) FROM \(table) WHERE \(mark) < ?1 \(descending) LIMIT 1"
         nextWatermark = "SELECT \(mark) FROM \(table) WHERE \(mark) > ?1 ORDER BY \(mark) LIMIT 1"
         countPast = "SELECT count(*) FROM (SELECT 1 FROM \(table) WHERE \(mark) > ?1 LIMIT ?2)"
 

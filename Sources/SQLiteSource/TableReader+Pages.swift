@@ -24,6 +24,10 @@ extension TableReader {
         guard through > .earliest else {
             return Segment(generation: generation, after: after, through: after, copying: writer.bytes, events: [])
         }
+        let fits = compiled.schema.order.fits
+        guard fits(after), fits(through) else {
+            throw SourceError(.broken, "'\(after)' or '\(through)' is no position in table '\(watched.table)'")
+        }
         try requireUnpruned(after, through)
         let isFirst = after == .earliest
         let last = try end(ofPageAfter: after, through: through, compiled)

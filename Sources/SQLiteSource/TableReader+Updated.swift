@@ -77,7 +77,9 @@ extension TableReader {
         if format == nil { format = try detectFormat(db) }
         guard let format else { return .earliest }
         // The last value before the time, as the format may not be able to say the time itself.
-        guard let value = format.value(at: UnixTime(microseconds: time.microseconds - 1)) else { throw NoTimes() }
+        // A Julian day as a REAL is off by up to 40 µs.
+        let step: Int64 = format == .number(.julianDays, hasFraction: true) ? 1000 : 1
+        guard let value = format.value(at: UnixTime(microseconds: time.microseconds - step)) else { throw NoTimes() }
         let found = try single(PreparedQuery(db, compiled.queries.newestUpTo), [value]) ?? .earliest
         return min(found, head)
     }

@@ -90,7 +90,7 @@ struct StreamStart {
         var begin = EventID(max(position ?? view.head, view.earliest), generation: current)
         if case .after(let id) = start {
             let continuation = view.history.continuation(of: id, head: view.head, earliest: view.earliest)
-            if !id.position.fits(feed.options.mode), continuation != .lost(.replaced) {
+            if !feed.status.mayBe(id.position, in: feed.options.mode), continuation != .lost(.replaced) {
                 throw RequestError(
                     .badEventID,
                     "'\(id)' is no event id of this feed; send an id that it gave out, or none"

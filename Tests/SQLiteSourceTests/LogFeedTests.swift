@@ -249,4 +249,63 @@ import Testing
         try await users.poll()
         #expect(try await users.follow().take() == ["1", "2"])
     }
+
+    @Test(arguments: [true, false])
+    func `H16: capturing that was removed and installed again, beside another table's, is told of`(
+        isWatched: Bool
+    ) async throws {
+        let state = try StateDirectory(path: database.directory.file("state"))
+        try install()
+        try install("users")
+        try database.shell("INSERT INTO orders VALUES (1, 'ada'), (2, 'bob'); INSERT INTO users VALUES (1, 'x')")
+        var watch = try await watch(state: state)
+        let users = await WatchedFile(database.path, WatchedTable(feed: "users", table: "users", mode: .log))
+        try await users.poll()
+        if !isWatched { await watch.poller.close() }
+        _ = try CaptureInstaller(Self.watched, path: database.path).remove()
+        try database.shell("INSERT INTO orders VALUES (3, 'unseen'); DELETE FROM orders WHERE id = 1")
+        try install()
+        try database.shell("INSERT INTO orders VALUES (4, 'eve')")
+        if isWatched { try await watch.poll() } else { watch = try await self.watch(state: state) }
+        #expect(
+            try await watch.follow(after: .integer(2)).take() == ["reset pruned 2 -> 3@1", "rowtail.reset 4@1", "5@1"]
+        )
+        // The other table's clients have lost nothing.
+        try await users.poll()
+        #expect(users.feed.status.earliest == .earliest)
+        #expect(try await users.follow(after: .integer(1)).take() == ["3"])
+    }
+
+    @Test func `H16: a table that was renamed and captured again under its new name has a gap`() async throws {
+        let state = try StateDirectory(path: database.directory.file("state"))
+        try install()
+        try database.shell("INSERT INTO orders VALUES (1, 'ada')")
+        try await watch(state: state).poller.close()
+        try database.shell("ALTER TABLE orders RENAME TO purchases; INSERT INTO purchases VALUES (2, 'bob')")
+        let renamed = WatchedTable(feed: "orders", table: "purchases", mode: .log)
+        _ = try CaptureInstaller(renamed, path: database.path).install()
+        try database.shell("INSERT INTO purchases VALUES (3, 'eve')")
+        let again = await WatchedFile(database.path, renamed, state: state)
+        try await again.poll()
+        #expect(try await again.follow(after: .integer(1)).take() == ["rowtail.reset 3@1", "4@1"])
+    }
+
+    @Test func `one gap begins one generation, however many pages are before it, and whatever crashes`() async throws {
+        let state = try StateDirectory(path: database.directory.file("state"))
+        try install()
+        let watch = try await watch(state: state)
+        try database.shell(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20) INSERT INTO orders SELECT i, 'x' FROM n"
+        )
+        try database.shell("ALTER TABLE orders ADD COLUMN total REAL")
+        try install()
+        let client = watch.follow()
+        try await watch.poll()
+        #expect(try await client.take() == (1...20).map { "\($0)@1" } + ["rowtail.reset 21@1"])
+        // As a crash leaves it: the generation is stored at once, the watermark later.
+        #expect(try state.load("orders")?.watermark ?? .earliest < .integer(21))
+        let again = try await self.watch(state: state)
+        #expect(again.feed.status.history.current == 1)
+        #expect(try await again.follow(after: .integer(21), generation: 1).take() == [])
+    }
 }

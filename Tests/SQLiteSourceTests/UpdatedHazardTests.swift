@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import GRDB
+import NIOCore
 import RowtailCore
 import SQLiteSource
 import TestSupport
@@ -245,5 +246,49 @@ import Testing
         try await watch.poll()
         #expect(try await follower.take() == ["3~1"])
         #expect(watch.feed.status.futureRows == 0)
+    }
+
+    @Test func `H13: texts of UTF-16 are refused as keys, as they have another order`() async throws {
+        let sql =
+            "PRAGMA encoding = 'UTF-16le'; CREATE TABLE orders (id TEXT PRIMARY KEY, n INTEGER NOT NULL UNIQUE, changed INTEGER)"
+        let database = try TemporaryDatabase(sql)
+        try database.execute("INSERT INTO orders VALUES ('a', 1, \(Self.now - 9))")
+        let watch = try await watch(database)
+        #expect(
+            watch.state.reason?.contains("has the encoding UTF-16le, in which the texts of 'id' have another order")
+                == true
+        )
+        let other = try await self.watch(database, watched(key: ["n"]))
+        #expect(try await other.follow().take() == ["\(Self.now - 9)~1"])
+    }
+
+    @Test func `since a time in Julian days starts with the row of that time`() async throws {
+        let database = try TemporaryDatabase("CREATE TABLE orders (id INTEGER PRIMARY KEY, changed REAL)")
+        for second in 0..<10 {
+            try database.execute("INSERT INTO orders VALUES (\(second), julianday('2023-11-01 10:00:0\(second)'))")
+        }
+        let watch = try await watch(database)
+        for second in 0..<10 {
+            let time = try #require(UnixTime(rfc3339: "2023-11-01T10:00:0\(second)Z"))
+            let found = try await watch.feed.source.position(
+                before: time,
+                through: watch.feed.status.head,
+                on: watch.recorder.eventLoop
+            ).get()
+            #expect(try await watch.follow(after: found).take().first?.hasSuffix("~\(second)") == true)
+        }
+    }
+
+    @Test func `a position with another number of values is refused`() async throws {
+        let database = try TemporaryDatabase(Self.table)
+        try database.execute("INSERT INTO orders VALUES (1, 'new', \(Self.now - 9))")
+        let watch = try await watch(database)
+        let odd = try #require(Position("1~1~2"))
+        await #expect(throws: SourceError.self) {
+            _ = try await watch.page(after: odd, through: watch.feed.status.head)
+        }
+        #expect(
+            !watch.feed.status.mayBe(odd, in: .updated) && watch.feed.status.mayBe(watch.feed.status.head, in: .updated)
+        )
     }
 }

@@ -144,4 +144,12 @@ import Testing
         #expect(try await watch.poll() == ["\(Self.now - 5)~1"])
         #expect(watch.feed.status.history.current == 0)
     }
+
+    @Test func `a row that is written without its time is no older copy`() async throws {
+        let watch = await watch()
+        try await watch.poll()
+        try database.execute("UPDATE orders SET state = 'silent' WHERE id > 50; DELETE FROM orders WHERE id = 100")
+        try await watch.poll()
+        #expect(watch.feed.status.history.current == 0)
+    }
 }

@@ -140,7 +140,12 @@ package struct CaptureInstaller: Sendable {
             return triggers
         }
         let pruner = CapturePruner(watched, path: path)
-        while try database.write({ db in try !removeScripts(db).isWhole && pruner.prune(db, through: .max) > 0 }) {}
+        var place = Int64.min
+        while try !database.read({ try removeScripts($0).isWhole }),
+            let batch = try pruner.nextBatch(after: &place, through: .max, database)
+        {
+            try database.write { try pruner.prune($0, batch) }
+        }
         script.statements += try database.write { db in
             let rest = try removeScripts(db).rest
             for statement in rest.statements { try db.execute(sql: statement) }
@@ -154,7 +159,7 @@ package struct CaptureInstaller: Sendable {
         guard try db.tableExists(CaptureTables.capture.name) else { throw notInstalled }
         let ids = try Int64.fetchAll(
             db,
-            sql: "SELECT id FROM main.rowtail_capture WHERE tbl = ? COLLATE NOCASE",
+            sql: "SELECT id FROM main.rowtail_capture WHERE tbl = ? COLLATE NOCASE AND key IS NOT NULL",
             arguments: [watched.table]
         )
         guard !ids.isEmpty else { throw notInstalled }

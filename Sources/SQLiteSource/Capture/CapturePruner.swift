@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import GRDB
 
 /// Deletes the oldest entries of a captured table from the log, a thousand at a time, and notes how far it came.
@@ -64,12 +65,49 @@ package struct CapturePruner: Sendable {
                 ) ?? 0
             }
         }
-        while !isStopped() {
-            let count = try database.write { try prune($0, through: last) }
-            guard count > 0 else { break }
-            pruned += count
+        var place = Int64.min
+        while !isStopped(), let batch = try nextBatch(after: &place, through: last, database) {
+            let start = ContinuousClock.now
+            try database.write { try prune($0, batch) }
+            pruned += batch.count
+            // As long as the application had to wait, it gets to itself.
+            Thread.sleep(forTimeInterval: min(0.1, (ContinuousClock.now - start) / .seconds(1)))
         }
         return pruned
+    }
+
+    /// Some of the table's oldest entries.
+    struct Batch {
+        var first: Int64
+        var last: Int64
+        var count: Int
+    }
+
+    /// Finds the next entries of the table up to one, looking at no more than a bounded number in each read transaction: most
+    /// may be another table's.
+    ///
+    /// - Returns: `nil` when there are no more.
+    func nextBatch(after place: inout Int64, through last: Int64, _ database: CaptureDatabase) throws -> Batch? {
+        while true {
+            let rows = try database.read { db in
+                try Row.fetchAll(
+                    db,
+                    sql: """
+                        SELECT seq, \(Self.isOurs) AS ours FROM main.rowtail_log WHERE seq > ? AND seq <= ?
+                        ORDER BY seq LIMIT \(10 * Self.batch)
+                        """,
+                    arguments: [watched.table, place, last]
+                )
+            }
+            guard let end = rows.last else { return nil }
+            let ours = rows.filter { $0["ours"] }.prefix(Self.batch).map { $0["seq"] as Int64 }
+            guard let first = ours.first, let through = ours.last else {
+                place = end["seq"]
+                continue
+            }
+            place = through
+            return Batch(first: first, last: through, count: ours.count)
+        }
     }
 
     private static let isOurs =
@@ -91,28 +129,19 @@ package struct CapturePruner: Sendable {
         }
     }
 
-    /// Deletes a batch of the oldest entries up to one.
-    ///
-    /// - Returns: How many there were.
-    func prune(_ db: Database, through last: Int64) throws -> Int {
-        let batch = try Int64.fetchAll(
-            db,
-            sql: "SELECT seq FROM main.rowtail_log WHERE seq <= ? AND \(Self.isOurs) ORDER BY seq LIMIT \(Self.batch)",
-            arguments: [last, watched.table]
-        )
-        guard let through = batch.last else { return 0 }
+    /// Deletes a batch of entries, and notes that they went.
+    func prune(_ db: Database, _ batch: Batch) throws {
         try db.execute(
-            sql: "DELETE FROM main.rowtail_log WHERE seq <= ? AND \(Self.isOurs)",
-            arguments: [through, watched.table]
+            sql: "DELETE FROM main.rowtail_log WHERE seq BETWEEN ? AND ? AND \(Self.isOurs)",
+            arguments: [batch.first, batch.last, watched.table]
         )
         try db.execute(
             sql: """
                 UPDATE main.rowtail_capture SET pruned = ?
                 WHERE id = (SELECT max(id) FROM main.rowtail_capture WHERE tbl = ? COLLATE NOCASE)
                 """,
-            arguments: [through, watched.table]
+            arguments: [batch.last, watched.table]
         )
-        return batch.count
     }
 
     /// The last of the oldest entries that were written before a time; those after the first younger one stay.

@@ -31,7 +31,8 @@ package struct CaptureScript: Sendable {
         script.statements += CaptureTables.all.filter { !tables.contains($0.name) }.map(\.sql)
         let id = try nextInstallation(db, tables)
         script.installation = id
-        script.statements += try dropTriggers(db, table, of: state)
+        let drops = try dropTriggers(db, table, of: state)
+        script.statements += drops
         if !state.layouts.isEmpty {
             script.statements.append("DELETE FROM rowtail_staged WHERE capture IN (\(list(state.layouts.keys)))")
         }
@@ -42,7 +43,8 @@ package struct CaptureScript: Sendable {
             \(id), \(TableQueries.literal(table.name)), \(TableQueries.literal(key)), \(TableQueries.literal(columns)))
             """
         )
-        if !state.layouts.isEmpty {
+        // What was written since an earlier installation, or under another name of the table, may not have been logged.
+        if !state.layouts.isEmpty || state.wasRemoved || !drops.isEmpty {
             script.statements += [
                 "INSERT INTO rowtail_log (capture, op, at) VALUES (\(id), 'gap', strftime('%Y-%m-%dT%H:%M:%fZ','now'))",
                 "UPDATE rowtail_capture SET gap = (SELECT max(seq) FROM rowtail_log) WHERE id = \(id)",
@@ -69,15 +71,22 @@ package struct CaptureScript: Sendable {
         triggers.statements = drops.map { "DROP TRIGGER \(TableQueries.quoted($0.name))" }
         let others = try Int.fetchOne(
             db,
-            sql: "SELECT count(*) FROM main.rowtail_capture WHERE tbl <> ? COLLATE NOCASE",
+            sql: "SELECT count(*) FROM main.rowtail_capture WHERE tbl <> ? COLLATE NOCASE AND key IS NOT NULL",
             arguments: [table]
         )
         if others == 0 {
             rest.statements = CaptureTables.all.map { "DROP TABLE \($0.name)" }
         } else {
             let ids = list(installations)
-            rest.statements = ["rowtail_staged WHERE capture", "rowtail_log WHERE capture", "rowtail_capture WHERE id"]
+            rest.statements = ["rowtail_staged WHERE capture", "rowtail_log WHERE capture"]
                 .map { "DELETE FROM \($0) IN (\(ids))" }
+            // The rows stay, without a layout: they say that entries went, and that a later installation is not the first.
+            rest.statements.append(
+                """
+                UPDATE rowtail_capture SET key = NULL, columns = NULL, gap = NULL,
+                pruned = (SELECT seq FROM sqlite_sequence WHERE name = 'rowtail_log') WHERE id IN (\(ids))
+                """
+            )
         }
         return Removal(triggers: triggers, rest: rest, isWhole: others == 0)
     }

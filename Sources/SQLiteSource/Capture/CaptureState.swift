@@ -24,6 +24,9 @@ package struct CaptureState: Sendable, Equatable {
     /// The `seq` through which entries of the table may have been pruned; 0 when none were.
     package var pruned: Int64 = 0
 
+    /// Whether capturing was removed from the table before.
+    package var wasRemoved = false
+
     /// Why the triggers don't log every write as it should be, with the remedy; `nil` when all matches.
     package var problem: String?
 
@@ -64,10 +67,14 @@ package struct CaptureState: Sendable, Equatable {
             arguments: [table.name]
         )
         for row in rows {
+            pruned = max(pruned, row["pruned"] ?? 0)
+            guard (row["key"] as String?) != nil else {
+                wasRemoved = true
+                continue
+            }
             let layout = Layout(columns: ImageDecoder.names(row["columns"]), key: ImageDecoder.names(row["key"]))
             layouts[row["id"]] = layout
             if let gap: Int64 = row["gap"] { gaps.append(gap) }
-            pruned = max(pruned, row["pruned"] ?? 0)
             current = row["id"]
         }
         guard let current, let layout = layouts[current] else {
