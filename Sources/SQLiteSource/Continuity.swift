@@ -88,7 +88,6 @@ struct Continuity {
         row: (Position) throws -> Anchor?
     ) rethrows -> Verdict {
         guard evidence > .seen, !anchors.isEmpty else { return .same }
-        // A row that was written without its time is the same row; one with another content proves nothing either way.
         var (someAreBehind, someAreAhead, newestIsGone) = (false, false, false)
         var newestHolding: Position?
         let telling = tellingColumns()
@@ -104,6 +103,7 @@ struct Continuity {
             } else if anchor.holds(found.columns, telling: telling(anchor)) {
                 newestHolding = newestHolding ?? anchor.position
             }
+            // One in its place with another content was written without its time, or is another row: it proves nothing.
         }
         if someAreBehind { return .broken(base: newestHolding) }
         if someAreAhead || evidence == .touched { return .same }

@@ -84,8 +84,23 @@ struct TableInspector {
         return schema
     }
 
+    /// Whether a column's own collation is that of positions.
     private func isBinary(_ db: Database, _ table: String, _ column: String) -> Bool {
+        metadata(db, table, column)?.collation.map { Self.equal($0, "BINARY") } ?? true
+    }
+
+    /// Whether SQLite never gives a column's values out twice; the word in the table's text could also be a comment.
+    private func isAutoincrement(_ db: Database, _ table: String, _ column: String) -> Bool {
+        metadata(db, table, column)?.isAutoincrement ?? false
+    }
+
+    private func metadata(
+        _ db: Database,
+        _ table: String,
+        _ column: String
+    ) -> (collation: String?, isAutoincrement: Bool)? {
         var collation: UnsafePointer<CChar>?
+        var isAutoincrement: CInt = 0
         let result = sqlite3_table_column_metadata(
             db.sqliteConnection,
             "main",
@@ -95,27 +110,10 @@ struct TableInspector {
             &collation,
             nil,
             nil,
-            nil
-        )
-        guard result == SQLITE_OK, let collation else { return true }
-        return Self.equal(String(cString: collation), "BINARY")
-    }
-
-    /// Whether SQLite never gives a column's values out twice; the word in the table's text could also be a comment.
-    private func isAutoincrement(_ db: Database, _ table: String, _ column: String) -> Bool {
-        var isAutoincrement: CInt = 0
-        let result = sqlite3_table_column_metadata(
-            db.sqliteConnection,
-            "main",
-            table,
-            column,
-            nil,
-            nil,
-            nil,
-            nil,
             &isAutoincrement
         )
-        return result == SQLITE_OK && isAutoincrement != 0
+        guard result == SQLITE_OK else { return nil }
+        return (collation.map { String(cString: $0) }, isAutoincrement != 0)
     }
 
     func refusal(_ message: String) -> SourceError {

@@ -31,12 +31,7 @@ extension TableReader {
     private func newest(upTo head: Position) throws -> [Anchor] {
         let compiled = try prepared()
         guard compiled.schema.order.isKeyed else { return [] }
-        var positions: [Position] = []
-        try compiled.newestRows.run(compiled.schema.order.arguments(head), limit: Self.denseRows) { statement in
-            positions.append(try position(statement))
-            return true
-        }
-        return try positions.compactMap(anchor)
+        return try newestPositions(through: head, limit: Self.denseRows).compactMap(anchor)
     }
 
     /// A watermark as a number that distances are measured in.

@@ -34,8 +34,10 @@ extension TableReader {
     }
 
     /// When the oldest row that has not settled will have; `nil` when there is none.
+    ///
+    /// It goes by the moment at which the head was looked for: a row that settled since is one that is due.
     func nextSettled(_ db: Database) throws -> UnixTime? {
-        guard let format, let frontier = frontier(format) else { return nil }
+        guard let format, let frontier = settledThrough else { return nil }
         var next: UnixTime?
         try PreparedQuery(db, prepared().queries.nextWatermark).run([frontier]) { statement in
             next = KeyValue(statement, 0).flatMap(format.time)
