@@ -33,8 +33,6 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// How long a connection whose last answer is out may stay.
     private static let lingerTime = TimeAmount.seconds(2)
 
-    private let options: ServerOptions
-    private let router: Router
     private let fanOut: FanOut
     private var phase = Phase.reading {
         didSet { countBusy() }
@@ -50,11 +48,12 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// Whether the request that is being answered is the last of this connection.
     private var servesNoMore = false
 
-    init(options: ServerOptions, router: Router, fanOut: FanOut) {
-        self.options = options
-        self.router = router
+    init(fanOut: FanOut) {
         self.fanOut = fanOut
     }
+
+    /// What bounds a client's doings, as the configuration has it now.
+    private var limits: ServerOptions.Limits { fanOut.options.limits }
 
     private func countBusy() {
         let wasBusy = isBusy
@@ -70,7 +69,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         try? installCodec(context)
-        if context.channel.isActive { armDeadline(context, options.limits.requestTimeout) }
+        if context.channel.isActive { armDeadline(context, limits.requestTimeout) }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -81,7 +80,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        armDeadline(context, options.limits.requestTimeout)
+        armDeadline(context, limits.requestTimeout)
         context.fireChannelActive()
     }
 
@@ -96,7 +95,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         switch phase {
         case .lingering:
             return
-        case .streaming where servesNoMore || received.readableBytes + bytes.readableBytes > options.limits.requestHead:
+        case .streaming where servesNoMore || received.readableBytes + bytes.readableBytes > limits.requestHead:
             // A body, or more than a request ahead: it will not be looked at, and the connection not be used again.
             servesNoMore = true
             received = ByteBuffer()
@@ -119,7 +118,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     func read(context: ChannelHandlerContext) {
         // A client that sends on and on while it is being answered waits in its own socket.
-        if case .answering = phase, received.readableBytes >= options.limits.requestHead {
+        if case .answering = phase, received.readableBytes >= limits.requestHead {
             readWasHeld = true
             return
         }
@@ -170,7 +169,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     private func installCodec(_ context: ChannelHandlerContext) throws {
-        let handler = RequestHandler(connection: self, router: router, fanOut: fanOut)
+        let handler = RequestHandler(connection: self, fanOut: fanOut)
         let decoder = ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes))
         let encoder = HTTPResponseEncoder()
         try context.pipeline.syncOperations.addHandlers([decoder, encoder, handler], position: .after(self))
@@ -190,7 +189,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         guard case .reading = phase, let context else { return }
         skipEmptyLines()
         guard let length = headLength() else {
-            if received.readableBytes > options.limits.requestHead {
+            if received.readableBytes > limits.requestHead {
                 refuseHead()
             } else if inputIsClosed {
                 // The rest of the head will never come.
@@ -198,7 +197,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
             }
             return
         }
-        guard length <= options.limits.requestHead else {
+        guard length <= limits.requestHead else {
             refuseHead()
             return
         }
@@ -250,7 +249,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
             return
         }
         phase = .reading
-        armDeadline(context, options.limits.requestTimeout)
+        armDeadline(context, limits.requestTimeout)
         if readWasHeld {
             readWasHeld = false
             context.read()
@@ -263,7 +262,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// Bounds the time that the last bytes of an answer may take; most are gone by now.
     func limitWrite() {
         guard case .answering = phase, let context else { return }
-        armDeadline(context, options.limits.writeTimeout)
+        armDeadline(context, limits.writeTimeout)
     }
 
     private func linger(_ context: ChannelHandlerContext) {

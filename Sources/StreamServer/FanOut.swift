@@ -10,24 +10,28 @@ final class FanOut {
     private(set) var now = NIODeadline.now()
     private(set) var isDraining = false
     var metrics = StreamMetrics()
-    private let options: ServerOptions
+    /// What is served, and how.
+    private(set) var router: Router
     private var timer: RepeatedTask?
     private var busyConnections = 0
     private var emptied: [EventLoopPromise<Void>] = []
 
-    init(feeds: [Feed], options: ServerOptions, eventLoop: any EventLoop) {
+    /// Begins to follow the router's feeds; before they are polled.
+    init(_ router: Router, eventLoop: any EventLoop) {
         self.eventLoop = eventLoop
-        self.options = options
-        for feed in feeds {
-            groups[feed.name] = FeedGroup(feed: feed, fanOut: self)
-        }
-    }
-
-    /// Begins to follow the feeds; before they are polled.
-    func start() {
-        for group in groups.values {
+        self.router = router
+        for feed in router.feeds {
+            let group = FeedGroup(feed: feed, fanOut: self)
+            groups[feed.name] = group
             group.observe()
         }
+        startTimer()
+    }
+
+    /// The configuration that is in force.
+    var options: ServerOptions { router.options }
+
+    private func startTimer() {
         let heartbeat = TimeAmount(options.heartbeatInterval).nanoseconds
         let interval = TimeAmount.nanoseconds(min(max(heartbeat / 10, 10_000_000), 1_000_000_000))
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
@@ -47,16 +51,20 @@ final class FanOut {
     }
 
     /// Ends every stream in order.
-    func drain() {
+    ///
+    /// - Returns: Succeeds when no connection has anything left to send, or the time is up.
+    func drain(before deadline: NIODeadline) -> EventLoopFuture<Void> {
         isDraining = true
         updateNow()
         for group in groups.values {
             group.drain()
         }
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        return whenEmpty(before: deadline).map { bound.value.stop() }
     }
 
     /// Succeeds when no connection has anything left to send, or the time is up.
-    func whenEmpty(before deadline: NIODeadline) -> EventLoopFuture<Void> {
+    private func whenEmpty(before deadline: NIODeadline) -> EventLoopFuture<Void> {
         let promise = eventLoop.makePromise(of: Void.self)
         guard busyConnections > 0 else {
             promise.succeed()
@@ -80,8 +88,7 @@ final class FanOut {
         if busyConnections == 0 { succeedEmptied() }
     }
 
-    /// Stops the timer.
-    func stop() {
+    private func stop() {
         timer?.cancel()
         timer = nil
     }

@@ -20,7 +20,6 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private unowned let connection: ConnectionHandler
-    private let router: Router
     private let fanOut: FanOut
     private var exchange: Exchange?
     /// Whether the head last let through was taken in, which may have been answered since.
@@ -28,9 +27,8 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     private var context: ChannelHandlerContext?
     private var isClosed = false
 
-    init(connection: ConnectionHandler, router: Router, fanOut: FanOut) {
+    init(connection: ConnectionHandler, fanOut: FanOut) {
         self.connection = connection
-        self.router = router
         self.fanOut = fanOut
     }
 
@@ -104,7 +102,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private func handle(_ request: HTTPRequest, _ context: ChannelHandlerContext) {
-        switch router.route(request) {
+        switch fanOut.router.route(request) {
         case .answer(let answer):
             self.answer(answer, to: request)
         case .later(let future):
@@ -122,7 +120,6 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
                 feed: feed,
                 group: group,
                 fanOut: fanOut,
-                router: router,
                 address: context.remoteAddress?.ipAddress
             )
             let bound = NIOLoopBound((self, group), eventLoop: context.eventLoop)
@@ -155,7 +152,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     private func answer(_ answer: ShortAnswer, to request: HTTPRequest) {
         var answer = answer
         answer.fields.append(
-            contentsOf: router.options.cors.fields(for: request, isPreflight: request.method == .options)
+            contentsOf: fanOut.options.cors.fields(for: request, isPreflight: request.method == .options)
         )
         self.answer(answer)
     }
@@ -202,7 +199,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             .accelBuffering: "no",
         ]
         if exchange.version == .http1_1 { fields[.connection] = exchange.staysOpen ? "keep-alive" : "close" }
-        fields.append(contentsOf: router.options.cors.fields(for: request))
+        fields.append(contentsOf: fanOut.options.cors.fields(for: request))
         return fields
     }
 

@@ -19,9 +19,7 @@ package final class Server: Sendable {
 
     private let options: ServerOptions
     private let group: MultiThreadedEventLoopGroup
-    private let loops: [any EventLoop]
-    private let fanOuts: [NIOLoopBound<FanOut>]
-    private let router: Router
+    private let fanOuts = FanOuts()
     private let health: HealthRoutes
     private let logger: Logger
     private let listeners = Listeners()
@@ -42,27 +40,18 @@ package final class Server: Sendable {
         self.options = options
         self.group = group
         self.logger = logger
-        loops = Array(group.makeIterator())
         ConnectionHandler.prepareCodec()
-        var fanOuts: [NIOLoopBound<FanOut>] = []
-        for loop in loops {
-            let fanOut = try await loop.submit {
-                let fanOut = FanOut(feeds: feeds, options: options, eventLoop: loop)
-                fanOut.start()
-                return NIOLoopBound(fanOut, eventLoop: loop)
-            }.get()
-            fanOuts.append(fanOut)
-        }
-        self.fanOuts = fanOuts
         health = HealthRoutes(feeds: feeds)
         let metrics = MetricsRoute(
             feeds: feeds,
             version: options.version,
             fanOuts: fanOuts,
-            loops: loops,
             replayPages: replayPages
         )
-        router = Router(options: options, feeds: feeds, health: health, metrics: metrics)
+        let router = Router(options: options, feeds: feeds, health: health, metrics: metrics)
+        for eventLoop in group.makeIterator() {
+            try await fanOuts.add(router, on: eventLoop)
+        }
     }
 
     // MARK: - Listening
@@ -150,12 +139,10 @@ package final class Server: Sendable {
             }
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 512))
-            .childChannelInitializer { [options, router, loops, fanOuts] channel in
+            .childChannelInitializer { [fanOuts] channel in
                 channel.eventLoop.makeCompletedFuture {
-                    guard let index = loops.firstIndex(where: { $0 === channel.eventLoop }) else { return }
-                    let fanOut = fanOuts[index].value
-                    let handler = ConnectionHandler(options: options, router: router, fanOut: fanOut)
-                    try channel.pipeline.syncOperations.addHandler(handler)
+                    guard let fanOut = fanOuts.current(channel.eventLoop) else { return }
+                    try channel.pipeline.syncOperations.addHandler(ConnectionHandler(fanOut: fanOut))
                 }
             }
         guard isTCP else { return bootstrap }
@@ -185,17 +172,8 @@ package final class Server: Sendable {
     package func drain() async {
         health.drain()
         await closeListeners()
-        for (loop, fanOut) in zip(loops, fanOuts) {
-            loop.execute { fanOut.value.drain() }
-        }
         let deadline = NIODeadline.now() + TimeAmount(options.drainTimeout)
-        for (loop, fanOut) in zip(loops, fanOuts) {
-            let drained = loop.flatSubmit { fanOut.value.whenEmpty(before: deadline) }
-            try? await drained.get()
-        }
-        for (loop, fanOut) in zip(loops, fanOuts) {
-            try? await loop.submit { fanOut.value.stop() }.get()
-        }
+        _ = try? await fanOuts.onEach { $0.drain(before: deadline) }.get()
     }
 
     private func closeListeners() async {

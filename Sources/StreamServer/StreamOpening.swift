@@ -61,7 +61,6 @@ struct StreamOpening {
     let feed: Feed
     let group: FeedGroup
     let fanOut: FanOut
-    let router: Router
     /// The client's address; `nil` on a unix socket.
     let address: String?
 
@@ -71,13 +70,13 @@ struct StreamOpening {
         guard !feed.options.isRetired else {
             return eventLoop.makeSucceededFuture(.answer(.empty(.noContent)))
         }
-        switch router.limits.admit(address) {
+        switch fanOut.router.limits.admit(address) {
         case .admitted: break
         case .tooMany: return limited("as many streams are open as are allowed", status: .serviceUnavailable)
         case .tooManyOfAddress:
             return limited("this address has as many streams open as it may", status: .tooManyRequests)
         }
-        let (limits, address) = (router.limits, address)
+        let (limits, address) = (fanOut.router.limits, address)
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         return feed.firstPoll(on: eventLoop).flatMap {
             bound.value.resolve(query)
@@ -142,7 +141,7 @@ struct StreamOpening {
     }
 
     private func ticket(_ query: StreamQuery, _ policy: ResetPolicy, _ start: StreamStart.Resolution?) -> Ticket {
-        let options = router.options
+        let options = fanOut.options
         // At random, so that clients cut off together don't come back together.
         let retry = Int(options.retry / .milliseconds(1) * Double.random(in: 1...1.5))
         let frame =
@@ -154,7 +153,7 @@ struct StreamOpening {
         let endsAt = options.maxConnectionAge.map {
             NIODeadline.now() + TimeAmount($0 * Double.random(in: 0.9...1))
         }
-        let (limits, address) = (router.limits, address)
+        let (limits, address) = (fanOut.router.limits, address)
         return Ticket(
             firstFrame: frame,
             undecided: start == nil ? Subscriber.Undecided(query: query, policy: policy) : nil,

@@ -8,31 +8,25 @@ import RowtailCore
 final class MetricsRoute: Sendable {
     private let feeds: [Feed]
     private let version: String
-    private let fanOuts: [NIOLoopBound<FanOut>]
-    private let loops: [any EventLoop]
+    private let fanOuts: FanOuts
     private let replayPages: @Sendable () -> UInt64
 
     init(
         feeds: [Feed],
         version: String,
-        fanOuts: [NIOLoopBound<FanOut>],
-        loops: [any EventLoop],
+        fanOuts: FanOuts,
         replayPages: @escaping @Sendable () -> UInt64
     ) {
         self.feeds = feeds
         self.version = version
         self.fanOuts = fanOuts
-        self.loops = loops
         self.replayPages = replayPages
     }
 
     /// Asks every event loop for its figures and adds them up.
     func answer() -> EventLoopFuture<ShortAnswer> {
-        let snapshots = zip(loops, fanOuts).map { loop, fanOut in loop.submit { fanOut.value.snapshot() } }
-        return EventLoopFuture.whenAllSucceed(snapshots, on: loops[0]).map { parts in
-            var streams = StreamMetrics()
-            for part in parts { streams.merge(part) }
-            return ShortAnswer(
+        fanOuts.snapshot().map { streams in
+            ShortAnswer(
                 status: .ok,
                 fields: [.contentType: "text/plain; version=0.0.4; charset=utf-8", .cacheControl: "no-cache"],
                 body: self.text(streams)

@@ -22,7 +22,7 @@ final class Router: Sendable {
 
     let options: ServerOptions
     let limits: StreamLimits
-    private let feeds: [Feed]
+    let feeds: [Feed]
     private let health: HealthRoutes
     private let metrics: MetricsRoute
 
