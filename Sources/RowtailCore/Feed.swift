@@ -10,7 +10,7 @@ import Synchronization
 /// tail, whose segments are shared. Sources call in from one thread at a time; anyone may ask for ``status``.
 package final class Feed: Sendable {
     /// What the configuration says of a feed that its subscribers care about.
-    package struct Options: Sendable {
+    package struct Options: Sendable, Hashable {
         /// The name in URLs, logs and metrics.
         package var name: String
 
@@ -32,9 +32,6 @@ package final class Feed: Sendable {
         /// The memory that each event loop's tail may refer to, in bytes.
         package var tailBytes: Int
 
-        /// How often the table is polled.
-        package var pollInterval: Duration
-
         /// Collects the options.
         package init(
             name: String,
@@ -43,8 +40,7 @@ package final class Feed: Sendable {
             start: StartPoint = .latest,
             onReset: ResetPolicy = .earliest,
             isRetired: Bool = false,
-            tailBytes: Int = 8 << 20,
-            pollInterval: Duration = .seconds(1)
+            tailBytes: Int = 8 << 20
         ) {
             self.name = name
             self.table = table
@@ -53,7 +49,6 @@ package final class Feed: Sendable {
             self.onReset = onReset
             self.isRetired = isRetired
             self.tailBytes = tailBytes
-            self.pollInterval = pollInterval
         }
     }
 
@@ -64,6 +59,7 @@ package final class Feed: Sendable {
         var status = FeedStatus()
         var observers: [(eventLoop: any EventLoop, observer: Observer)] = []
         var firstPollWaiters: [EventLoopPromise<Void>] = []
+        var isClosed = false
     }
 
     /// The configuration.
@@ -109,7 +105,7 @@ package final class Feed: Sendable {
     ///   source starts.
     package func observe(on eventLoop: any EventLoop, _ observer: @escaping Observer) -> FeedView {
         state.withLock { state in
-            state.observers.append((eventLoop, observer))
+            if !state.isClosed { state.observers.append((eventLoop, observer)) }
             var view = FeedView(tailBytes: options.tailBytes)
             if state.status.knowsHead {
                 view.apply(.generation(state.status.history, head: state.status.head))
@@ -119,14 +115,13 @@ package final class Feed: Sendable {
         }
     }
 
-    /// Succeeds once the first poll came to an end, whatever came of it.
+    /// Succeeds once the first poll came to an end, whatever came of it, or the feed was closed.
     package func firstPoll(on eventLoop: any EventLoop) -> EventLoopFuture<Void> {
         let promise = eventLoop.makePromise(of: Void.self)
         let isOver = state.withLock { state in
-            if !state.status.wasPolled {
-                state.firstPollWaiters.append(promise)
-            }
-            return state.status.wasPolled
+            let isOver = state.status.wasPolled || state.isClosed
+            if !isOver { state.firstPollWaiters.append(promise) }
+            return isOver
         }
         if isOver {
             promise.succeed()
@@ -216,6 +211,19 @@ package final class Feed: Sendable {
             waiter.succeed()
         }
         return changed
+    }
+
+    /// Lets go of everyone who observes the feed, as it is not served any more.
+    package func close() {
+        let waiters = state.withLock { state in
+            state.isClosed = true
+            state.observers = []
+            defer { state.firstPollWaiters = [] }
+            return state.firstPollWaiters
+        }
+        for waiter in waiters {
+            waiter.succeed()
+        }
     }
 
     private func announce(_ news: FeedNews, _ change: (inout FeedStatus) -> Void) {

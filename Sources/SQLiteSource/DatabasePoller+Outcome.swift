@@ -133,31 +133,33 @@ extension DatabasePoller {
     /// Reads the anchors again and writes what changed to the state directory; at most once a second, and at the end.
     func upkeep() {
         if feeds.contains(where: \.anchorsAreStale) { poll(refreshingAnchors: true) }
-        for (index, item) in feeds.enumerated() where item.isDirty {
+        for item in feeds where item.isDirty {
+            let feed = item.feed
             item.saveLater { error in
-                self.eventLoop.execute { self.assumeIsolated { $0.stored(index, error) } }
+                self.eventLoop.execute { self.assumeIsolated { $0.stored(feed, error) } }
             }
         }
     }
 
-    private func stored(_ index: Int, _ error: (any Error)?) {
+    private func stored(_ feed: Feed, _ error: (any Error)?) {
         guard let error else {
             isStateFailureLogged = false
             return
         }
-        feeds[index].saveFailed()
+        // It may not be ours any more.
+        guard let item = feeds.first(where: { $0.feed === feed }) else { return }
+        item.saveFailed()
         onSchedule(.upkeep)
         guard !isStateFailureLogged else { return }
         isStateFailureLogged = true
         logger.error("state can't be stored", metadata: ["reason": "\(error)"])
     }
 
-    /// Writes what changed and closes the database.
-    package func close() {
-        if feeds.contains(where: \.anchorsAreStale) { poll(refreshingAnchors: true) }
-        for item in feeds where item.isDirty { item.save() }
-        // What is being written is clean already, and must outlive the process that is about to end.
+    /// Writes what changed, before this returns.
+    func settle(_ items: [FeedPoll]) {
+        if items.contains(where: \.anchorsAreStale) { poll(refreshingAnchors: true) }
+        for item in items where item.isDirty { item.save() }
+        // What is being written is clean already, and must outlive the process that may be about to end.
         state?.flush()
-        letGo()
     }
 }

@@ -50,6 +50,9 @@ package actor DatabasePoller {
     var oddTimesLogged: [String: ContinuousClock.Instant] = [:]
     var onSchedule: (PollSchedule.Request) -> Void = { _ in }
     private var writer = ByteWriter()
+    private(set) var isClosed = false
+    /// When the last poll came to an end.
+    private(set) var lastPolled = ContinuousClock.now
 
     /// A poller of a file that may not be there yet.
     ///
@@ -79,6 +82,27 @@ package actor DatabasePoller {
     package func add(_ feed: Feed, watched: WatchedTable, framing: any EventFraming) {
         let reader = TableReader(watched, path: path, framing: framing, clock: clock)
         feeds.append(FeedPoll(feed: feed, reader: reader, store: state))
+    }
+
+    /// Stores what a feed's next poller has to know, and polls it no more.
+    package func remove(_ feed: Feed) {
+        guard let index = feeds.firstIndex(where: { $0.feed === feed }) else { return }
+        settle([feeds[index]])
+        feeds.remove(at: index)
+        fullFeeds.remove(feed.name)
+        formats[feed.name] = nil
+        oddTimesLogged[feed.name] = nil
+    }
+
+    /// Stores what a later poller has to know, closes the database, and does nothing more.
+    package func close() {
+        guard !isClosed else { return }
+        settle(feeds)
+        isClosed = true
+        // They hold their sources, which hold this.
+        feeds = []
+        onSchedule = { _ in }
+        letGo()
     }
 
     /// How often the file was opened: what another connection cached before the last time may be of a file that is gone.
@@ -123,6 +147,8 @@ package actor DatabasePoller {
     ///
     /// - Parameter refreshingAnchors: Whether the rows that prove the history are read again.
     package func poll(refreshingAnchors: Bool = false) {
+        guard !isClosed else { return }
+        defer { lastPolled = .now }
         let start = ContinuousClock.now
         polls += 1
         if polls.isMultiple(of: Self.forcedEvery) || refreshingAnchors { mustRead = true }

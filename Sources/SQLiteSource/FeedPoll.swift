@@ -35,8 +35,9 @@ final class FeedPoll {
     private(set) var record: FeedRecord
     /// Whether the record changed since it was last written.
     private(set) var isDirty = false
-    /// Whether the table has to be read at the next poll whatever `data_version` says, as the last one failed.
-    var mustRead = false
+    /// Whether the table has to be read at the next poll whatever `data_version` says, as it never was or the last try
+    /// failed.
+    var mustRead = true
     /// Whether the rows that anchors remember may have changed since they were last read.
     var anchorsAreStale = true
     /// What is known of the time since the last poll.

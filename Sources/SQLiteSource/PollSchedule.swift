@@ -48,10 +48,11 @@ package actor PollSchedule {
     }
 
     private nonisolated let poller: DatabasePoller
-    private let interval: Duration
-    private let wakesOnWrite: Bool
+    private var interval: Duration
+    private var wakesOnWrite: Bool
     private let logger: Logger
     private var ticker: Ticker?
+    private var tickDue: NIOScheduledCallback?
     private var watcher: FileWatcher?
     private var isWatchFailureLogged = false
     private var burst: Int?
@@ -87,9 +88,7 @@ package actor PollSchedule {
 
     /// Polls once and goes on until ``stop()``.
     package func start() {
-        if wakesOnWrite {
-            watcher = FileWatcher(on: poller.eventLoop, onChange: enter { $0.wake() })
-        }
+        setWatcher()
         poller.assumeIsolated { poller in
             poller.report { [weak self] request in
                 self?.assumeIsolated { $0.take(request) }
@@ -100,10 +99,39 @@ package actor PollSchedule {
         scheduleTick()
     }
 
+    /// Goes on with another interval, or with or without wake-ups.
+    package func change(interval: Duration, wakesOnWrite: Bool) {
+        guard !isStopped, interval != self.interval || wakesOnWrite != self.wakesOnWrite else { return }
+        self.interval = interval
+        self.wakesOnWrite = wakesOnWrite
+        setWatcher()
+        watch()
+        tickDue?.cancel()
+        // What was written just before it was watched is seen by this poll.
+        poll()
+        scheduleTick()
+    }
+
+    private func setWatcher() {
+        guard wakesOnWrite else {
+            watcher?.stop()
+            watcher = nil
+            return
+        }
+        guard watcher == nil else { return }
+        watcher = FileWatcher(on: poller.eventLoop, onChange: enter { $0.wake() })
+    }
+
+    /// Whether the last poll came to an end when it should have, or later: no poll is stuck, and none is forgotten.
+    package func makesProgress(within patience: Duration) -> Bool {
+        .now - poller.assumeIsolated { $0.lastPolled } <= interval + patience
+    }
+
     /// Stops polling, stores what changed and closes the database.
     package func stop() {
         isStopped = true
         ticker = nil
+        tickDue?.cancel()
         watcher?.stop()
         watcher = nil
         poller.assumeIsolated { $0.close() }
@@ -126,7 +154,7 @@ package actor PollSchedule {
         let interval = UInt64(TimeAmount(interval).nanoseconds)
         let next = (NIODeadline.now().uptimeNanoseconds / interval + 1) * interval
         // A callback instead of a task: thousands of ticks a minute make no promise that nobody waits for.
-        _ = try? poller.eventLoop.scheduleCallback(at: .uptimeNanoseconds(next), handler: ticker)
+        tickDue = try? poller.eventLoop.scheduleCallback(at: .uptimeNanoseconds(next), handler: ticker)
     }
 
     private func watch() {

@@ -24,7 +24,7 @@ package final class ReplayPool: Sendable {
             case time(UnixTime, through: Position)
         }
 
-        var feed: String
+        var source: Int
         var after: Position
         var generation: Int
         var kind: Kind
@@ -53,17 +53,17 @@ package final class ReplayPool: Sendable {
     private struct State {
         var line: Deque<Job> = []
         var waiters: [Key: [Waiter]] = [:]
+        var limit: Int
+        var workers: [ReplayWorker] = []
         var idle: [ReplayWorker] = []
-        var workers = 0
         var pagesRead: UInt64 = 0
         var isStopped = false
         /// The feeds whose last read failed, which was said.
         var failing: Set<String> = []
     }
 
-    private let limit: Int
     private let logger: Logger?
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     private let busy = DispatchGroup()
 
     /// A pool without connections; they are opened when they are needed.
@@ -72,8 +72,27 @@ package final class ReplayPool: Sendable {
     ///   - limit: How many reads go on at a time; `nil` for no limit.
     ///   - logger: Gets failures, once for each feed until it can be read again.
     package init(limit: Int?, logger: Logger? = nil) {
-        self.limit = limit ?? .max
+        state = Mutex(State(limit: limit ?? .max))
         self.logger = logger
+    }
+
+    /// Changes how many reads go on at a time; `nil` for no limit. Those under way come to their end.
+    package func setLimit(_ limit: Int?) {
+        state.withLock { $0.limit = limit ?? .max }
+    }
+
+    /// Closes what was opened for sources that are none of these.
+    package func keep(only sources: [SQLiteFeedSource]) {
+        let (paths, numbers, names) = (
+            Set(sources.map(\.path)), Set(sources.map(\.number)), Set(sources.map(\.name))
+        )
+        let workers = state.withLock { state in
+            state.failing.formIntersection(names)
+            return state.workers
+        }
+        for worker in workers {
+            worker.queue.async { worker.keep(paths: paths, sources: numbers) }
+        }
     }
 
     /// Drops what waits in line, takes nothing more, and returns when the reads under way are over.
@@ -104,7 +123,7 @@ package final class ReplayPool: Sendable {
         on eventLoop: any EventLoop
     ) -> EventLoopFuture<Segment> {
         let promise = eventLoop.makePromise(of: Segment.self)
-        let key = Key(feed: source.name, after: after, generation: generation, kind: .page(through: through))
+        let key = Key(source: source.number, after: after, generation: generation, kind: .page(through: through))
         submit(Job(key: key, source: source), interest) {
             promise.completeWith(
                 $0.flatMap {
@@ -139,7 +158,7 @@ package final class ReplayPool: Sendable {
         on eventLoop: any EventLoop
     ) -> EventLoopFuture<Position> {
         let promise = eventLoop.makePromise(of: Position.self)
-        let key = Key(feed: source.name, after: .earliest, generation: 0, kind: kind)
+        let key = Key(source: source.number, after: .earliest, generation: 0, kind: kind)
         submit(Job(key: key, source: source), PageInterest()) {
             promise.completeWith(
                 $0.flatMap { if case .position(let found) = $0 { .success(found) } else { .failure(ChannelError.eof) } }
@@ -177,14 +196,12 @@ package final class ReplayPool: Sendable {
         }
         state.waiters[key] = [waiter]
         state.line.append(job)
-        if let idle = state.idle.popLast() {
-            busy.enter()
-            return idle
-        }
-        guard state.workers < limit else { return nil }
-        state.workers += 1
+        guard state.workers.count - state.idle.count < state.limit else { return nil }
         busy.enter()
-        return ReplayWorker(number: state.workers)
+        if let idle = state.idle.popLast() { return idle }
+        let worker = ReplayWorker(number: state.workers.count + 1)
+        state.workers.append(worker)
+        return worker
     }
 
     /// Takes jobs from the line until there are none.
@@ -208,7 +225,9 @@ package final class ReplayPool: Sendable {
     private func next(for worker: ReplayWorker) -> Job? {
         let (job, dropped): (Job?, [Waiter]) = state.withLock { state in
             var dropped: [Waiter] = []
-            while let job = state.line.popFirst() {
+            // More than the limit are at work after it was lowered.
+            let isOneTooMany = state.workers.count - state.idle.count > state.limit
+            while !isOneTooMany, let job = state.line.popFirst() {
                 let key = job.key.shared
                 if state.waiters[key]?.contains(where: { !$0.interest.isLost }) == true { return (job, dropped) }
                 dropped += state.waiters.removeValue(forKey: key) ?? []
@@ -224,7 +243,7 @@ package final class ReplayPool: Sendable {
 
     /// Says once when a feed's older rows can't be read, and once when they can again.
     private func report(_ result: Result<Answer, any Error>, of job: Job) {
-        let feed = job.key.feed
+        let feed = job.source.name
         switch result {
         case .success:
             guard state.withLock({ $0.failing.remove(feed) }) != nil else { return }

@@ -14,7 +14,7 @@ final class ReplayWorker: Sendable {
 
     private struct State: ~Copyable {
         var connections: [String: Opened] = [:]
-        var readers: [String: TableReader] = [:]
+        var readers: [Int: TableReader] = [:]
         var writer = ByteWriter()
     }
 
@@ -70,6 +70,14 @@ final class ReplayWorker: Sendable {
         }
     }
 
+    /// Closes what was opened for other files and sources than these.
+    func keep(paths: Set<String>, sources: Set<Int>) {
+        state.withLock { state in
+            state.readers = state.readers.filter { sources.contains($0.key) }
+            state.connections = state.connections.filter { paths.contains($0.key) }
+        }
+    }
+
     private static func open(
         _ source: SQLiteFeedSource,
         _ state: inout State
@@ -78,9 +86,9 @@ final class ReplayWorker: Sendable {
         if let opened = state.connections[source.path], opened.pollerOpened == pollerOpened,
             opened.connection.identity == FileStat(path: source.path)?.identity
         {
-            if let reader = state.readers[source.name] { return (opened.connection, reader) }
+            if let reader = state.readers[source.number] { return (opened.connection, reader) }
             let reader = TableReader(source.watched, path: source.path, framing: source.framing)
-            state.readers[source.name] = reader
+            state.readers[source.number] = reader
             return (opened.connection, reader)
         }
         // Another file has the name, or the poller found reason to open it anew, as when it was written over: what was

@@ -2,9 +2,14 @@
 
 package import NIOCore
 package import RowtailCore
+import Synchronization
 
 /// A table of a SQLite file as the source of a feed.
 package final class SQLiteFeedSource: FeedSource {
+    private static let made = Atomic(0)
+
+    /// Tells this source from every other, also from an earlier one of the same feed.
+    let number: Int
     let name: String
     let path: String
     let watched: WatchedTable
@@ -14,6 +19,7 @@ package final class SQLiteFeedSource: FeedSource {
 
     /// Ties a table to the poller of its file and to the pool that reads behind the tail.
     package init(_ watched: WatchedTable, framing: any EventFraming, poller: DatabasePoller, pool: ReplayPool) {
+        number = Self.made.add(1, ordering: .relaxed).newValue
         name = watched.feed
         path = poller.path
         self.watched = watched

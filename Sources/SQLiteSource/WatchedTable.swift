@@ -3,7 +3,7 @@
 package import RowtailCore
 
 /// What the configuration says of the table behind a feed.
-package struct WatchedTable: Sendable {
+package struct WatchedTable: Sendable, Hashable {
     /// The feed's name.
     package var feed: String
 
