@@ -53,4 +53,7 @@ package enum EndReason: String, CaseIterable, Sendable {
 
     /// Continuity broke and the client asked to be cut off then.
     case reset
+
+    /// The feed was changed or removed by a new configuration.
+    case reload
 }

@@ -7,6 +7,8 @@ import RowtailCore
 final class FanOut {
     let eventLoop: any EventLoop
     private(set) var groups: [String: FeedGroup] = [:]
+    /// Groups of feeds that are not served any more, until their last streams are gone.
+    private var retired: [FeedGroup] = []
     private(set) var now = NIODeadline.now()
     private(set) var isDraining = false
     var metrics = StreamMetrics()
@@ -20,12 +22,42 @@ final class FanOut {
     init(_ router: Router, eventLoop: any EventLoop) {
         self.eventLoop = eventLoop
         self.router = router
-        for feed in router.feeds {
-            let group = FeedGroup(feed: feed, fanOut: self)
-            groups[feed.name] = group
-            group.observe()
-        }
+        groups = follow(router.feeds)
         startTimer()
+    }
+
+    /// Serves something else from now on: streams of feeds that are the same go on, those of all others end.
+    func serve(_ router: Router) {
+        guard !isDraining else { return }
+        updateNow()
+        let old = groups
+        self.router = router
+        groups = follow(router.feeds)
+        let gone = old.filter { groups[$0.key] !== $0.value }.map(\.value)
+        retired += gone
+        for group in gone {
+            group.endAll(.reload)
+        }
+        timer?.cancel()
+        startTimer()
+    }
+
+    /// Sees to a group that is served no more but got a stream that was being opened meanwhile.
+    func keep(_ group: FeedGroup) {
+        guard groups[group.feed.name] !== group, !retired.contains(where: { $0 === group }) else { return }
+        retired.append(group)
+    }
+
+    private func follow(_ feeds: [Feed]) -> [String: FeedGroup] {
+        Dictionary(
+            feeds.map { feed in
+                if let group = groups[feed.name], group.feed === feed { return (feed.name, group) }
+                let group = FeedGroup(feed: feed, fanOut: self)
+                group.observe()
+                return (feed.name, group)
+            },
+            uniquingKeysWith: { first, _ in first }
+        )
     }
 
     /// The configuration that is in force.
@@ -48,6 +80,10 @@ final class FanOut {
         for group in groups.values where !group.isEmpty {
             group.tick(options)
         }
+        retired.removeAll(where: \.isEmpty)
+        for group in retired {
+            group.tick(options)
+        }
     }
 
     /// Ends every stream in order.
@@ -57,7 +93,7 @@ final class FanOut {
         isDraining = true
         updateNow()
         for group in groups.values {
-            group.drain()
+            group.endAll(.drain)
         }
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         return whenEmpty(before: deadline).map { bound.value.stop() }

@@ -60,11 +60,12 @@ extension FeedGroup {
         subscriber.connection.endStream(with: frame, staysOpen: reason != .drain && reason != .age)
     }
 
-    /// Ends every stream, each as soon as its connection takes the bytes.
-    func drain() {
+    /// Ends every stream, each as soon as its connection takes the bytes, and those that are still being opened as well.
+    func endAll(_ reason: EndReason) {
+        ending = reason
         disband()
         for subscriber in stragglers {
-            subscriber.ending = .drain
+            subscriber.ending = reason
         }
         for subscriber in stragglers {
             pump(subscriber)

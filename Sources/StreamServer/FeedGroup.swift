@@ -20,6 +20,8 @@ final class FeedGroup {
     var stragglers: [Subscriber] = []
     /// What is being sent; kept for its memory.
     var batch = SendBatch()
+    /// Why no stream of this feed goes on, once that is so.
+    var ending: EndReason?
     private var isPumpDue = false
     private var undelivered: [ContinuousClock.Instant] = []
     var figures = StreamMetrics.FeedFigures()
@@ -77,7 +79,10 @@ final class FeedGroup {
         straggle(subscriber)
         feed.countSubscriber(1)
         // Told where it stands and ended in order, it comes back; a browser would not after any other status than 200.
-        if fanOut.isDraining { subscriber.ending = .drain }
+        if let ending {
+            subscriber.ending = ending
+            fanOut.keep(self)
+        }
         var text = subscriber.isChunked ? ChunkFraming.chunk(frame) : frame
         fanOut.metrics.bytesSent += UInt64(text.utf8.count)
         text.withUTF8 { hold(UnsafeRawBufferPointer($0), for: subscriber) }

@@ -5,6 +5,7 @@ package import Logging
 import NIOCore
 package import NIOPosix
 package import RowtailCore
+import Synchronization
 
 /// Why the server can't listen.
 package struct ServerError: Error, Sendable, CustomStringConvertible {
@@ -17,10 +18,12 @@ package final class Server: Sendable {
     /// How many connections the kernel holds until they are accepted, so that a reconnect storm is not turned away.
     private static let backlog: Int32 = 4096
 
-    private let options: ServerOptions
+    private let options: Mutex<ServerOptions>
     private let group: MultiThreadedEventLoopGroup
     private let fanOuts = FanOuts()
-    private let health: HealthRoutes
+    private let limits: StreamLimits
+    private let health = HealthRoutes()
+    private let metrics: MetricsRoute
     private let logger: Logger
     private let listeners = Listeners()
 
@@ -37,21 +40,61 @@ package final class Server: Sendable {
         logger: Logger,
         replayPages: @escaping @Sendable () -> UInt64
     ) async throws {
-        self.options = options
+        self.options = Mutex(options)
         self.group = group
         self.logger = logger
+        limits = StreamLimits(options.limits)
+        metrics = MetricsRoute(version: options.version, fanOuts: fanOuts, replayPages: replayPages)
         ConnectionHandler.prepareCodec()
-        health = HealthRoutes(feeds: feeds)
-        let metrics = MetricsRoute(
-            feeds: feeds,
-            version: options.version,
-            fanOuts: fanOuts,
-            replayPages: replayPages
-        )
-        let router = Router(options: options, feeds: feeds, health: health, metrics: metrics)
+        let router = router(options, feeds)
         for eventLoop in group.makeIterator() {
             try await fanOuts.add(router, on: eventLoop)
         }
+    }
+
+    private func router(_ options: ServerOptions, _ feeds: [Feed]) -> Router {
+        Router(options: options, feeds: feeds, limits: limits, health: health, metrics: metrics)
+    }
+
+    /// Serves something else from now on, all of it or, when this throws, nothing.
+    ///
+    /// Streams of feeds that are the same objects go on, those of all others end in order. Endpoints that are named as before
+    /// go on listening.
+    ///
+    /// - Throws: ``ServerError`` when an endpoint can't be bound.
+    package func reload(options: ServerOptions, feeds: [Feed]) async throws {
+        let old = listeners.endpoints
+        let gone = old.filter { !options.endpoints.contains($0) }
+        do {
+            try await listen(on: options.endpoints.filter { !old.contains($0) })
+        } catch  where gone.isEmpty {
+            throw error
+        } catch {
+            // One of the old may be in the way, as with another address on the same port.
+            await listeners.close(gone)
+            do {
+                try await listen(on: options.endpoints.filter { !old.contains($0) })
+            } catch {
+                try await listen(on: gone)
+                throw error
+            }
+        }
+        await listeners.close(gone)
+        self.options.withLock { $0 = options }
+        limits.change(options.limits)
+        for channel in listeners.channels {
+            try? await limitUnacknowledged(channel, options.limits.writeTimeout)
+        }
+        let router = router(options, feeds)
+        _ = try? await fanOuts.onEach { fanOut in
+            fanOut.serve(router)
+            return fanOut.eventLoop.makeSucceededVoidFuture()
+        }.get()
+    }
+
+    /// Succeeds when every event loop got round to it.
+    package func respond() async throws {
+        _ = try await fanOuts.onEach { $0.eventLoop.makeSucceededVoidFuture() }.get()
     }
 
     // MARK: - Listening
@@ -62,9 +105,14 @@ package final class Server: Sendable {
     /// - Throws: ``ServerError`` when one can't be bound; then none stays bound.
     @discardableResult
     package func listen() async throws -> [Endpoint] {
+        try await listen(on: options.withLock { $0.endpoints })
+    }
+
+    @discardableResult
+    private func listen(on endpoints: [Endpoint]) async throws -> [Endpoint] {
         var bound: [Endpoint] = []
         do {
-            for endpoint in options.endpoints {
+            for endpoint in endpoints {
                 let channel = try await bind(endpoint)
                 listeners.add(channel, at: endpoint)
                 if case .tcp(let host, _) = endpoint, let port = channel.localAddress?.port {
@@ -74,7 +122,7 @@ package final class Server: Sendable {
                 }
             }
         } catch {
-            await closeListeners()
+            await listeners.close(endpoints)
             throw error
         }
         for endpoint in bound {
@@ -91,6 +139,11 @@ package final class Server: Sendable {
             case .unix(let path):
                 try await removeStaleSocket(path)
                 return try await bootstrap(isTCP: false).bind(unixDomainSocketPath: path).get()
+            case .inherited(let descriptor, let isTCP, _):
+                // The original stays open, for another time.
+                let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+                guard copy >= 0 else { throw IOError(errnoCode: errno, reason: "fcntl") }
+                return try await bootstrap(isTCP: isTCP).withBoundSocket(copy).get()
             }
         } catch let error as ServerError {
             throw error
@@ -156,14 +209,27 @@ package final class Server: Sendable {
             .serverChannelOption(.tcpOption(.init(rawValue: TCP_KEEPIDLE)), value: 30)
             .serverChannelOption(.tcpOption(.init(rawValue: TCP_KEEPINTVL)), value: 10)
             .serverChannelOption(.tcpOption(.init(rawValue: TCP_KEEPCNT)), value: 3)
-        if let limit = options.limits.writeTimeout {
-            let milliseconds = Int(limit / .milliseconds(1))
-            bootstrap = bootstrap.serverChannelOption(
-                .tcpOption(.init(rawValue: TCP_USER_TIMEOUT)),
-                value: milliseconds
+        return
+            bootstrap
+            .serverChannelOption(
+                Self.unacknowledgedTime,
+                value: Self.milliseconds(options.withLock { $0.limits.writeTimeout })
             )
-        }
-        return bootstrap
+    }
+
+    /// How long bytes may stay unacknowledged, for the connections that are accepted from now on.
+    private func limitUnacknowledged(_ listener: any Channel, _ limit: Duration?) async throws {
+        guard listener.localAddress?.port != nil else { return }
+        try await listener.setOption(Self.unacknowledgedTime, value: Self.milliseconds(limit)).get()
+    }
+
+    private static let unacknowledgedTime = ChannelOptions.Types.SocketOption.tcpOption(
+        .init(rawValue: TCP_USER_TIMEOUT)
+    )
+
+    /// Zero is the system's default; see tcp(7).
+    private static func milliseconds(_ limit: Duration?) -> Int {
+        Int((limit ?? .zero) / .milliseconds(1))
     }
 
     // MARK: - Ending
@@ -171,15 +237,8 @@ package final class Server: Sendable {
     /// Takes no more connections, ends each stream in order, and waits until they are gone or the time is up.
     package func drain() async {
         health.drain()
-        await closeListeners()
-        let deadline = NIODeadline.now() + TimeAmount(options.drainTimeout)
+        await listeners.close(listeners.endpoints)
+        let deadline = NIODeadline.now() + TimeAmount(options.withLock { $0.drainTimeout })
         _ = try? await fanOuts.onEach { $0.drain(before: deadline) }.get()
-    }
-
-    private func closeListeners() async {
-        // A unix socket's file goes with its channel.
-        for channel in listeners.removeAll() {
-            try? await channel.close()
-        }
     }
 }

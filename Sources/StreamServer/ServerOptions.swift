@@ -8,11 +8,15 @@ package enum Endpoint: Hashable, Sendable, CustomStringConvertible {
     /// A unix socket at a path.
     case unix(path: String)
 
+    /// A socket that listens already, such as one of systemd's, with a name for it; it stays open when this doesn't listen.
+    case inherited(descriptor: CInt, isTCP: Bool, name: String)
+
     /// The endpoint as it stands in the configuration.
     package var description: String {
         switch self {
         case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
         case .unix(let path): "unix:\(path)"
+        case .inherited(_, _, let name): name
         }
     }
 }
@@ -56,6 +60,9 @@ package struct ServerOptions: Sendable {
 
     /// How long ending streams may take at shutdown.
     package var drainTimeout: Duration = .seconds(5)
+
+    /// How often the tables are polled, which says how long ago a feed that is ready was polled with success.
+    package var pollInterval: Duration = .seconds(1)
 
     /// Bounds on what clients may take.
     package var limits = Limits()

@@ -15,22 +15,29 @@ final class StreamLimits: Sendable {
     }
 
     private struct Counts {
+        var limits: ServerOptions.Limits
         var total = 0
         var byAddress: [String: Int] = [:]
     }
 
-    private let limits: ServerOptions.Limits
-    private let counts = Mutex(Counts())
+    private let counts: Mutex<Counts>
 
     init(_ limits: ServerOptions.Limits) {
-        self.limits = limits
+        counts = Mutex(Counts(limits: limits))
+    }
+
+    /// Goes by other limits for the streams to come.
+    func change(_ limits: ServerOptions.Limits) {
+        counts.withLock { $0.limits = limits }
     }
 
     /// Counts a stream in, if it may.
     func admit(_ address: String?) -> Admission {
         counts.withLock { counts in
-            if let limit = limits.streams, counts.total >= limit { return .tooMany }
-            if let limit = limits.streamsPerAddress, let address {
+            if let limit = counts.limits.streams, counts.total >= limit { return .tooMany }
+            if let address {
+                // Counted without a limit as well, as one may be set while they are open.
+                let limit = counts.limits.streamsPerAddress ?? .max
                 guard counts.byAddress[address, default: 0] < limit else { return .tooManyOfAddress }
                 counts.byAddress[address, default: 0] += 1
             }
@@ -43,7 +50,7 @@ final class StreamLimits: Sendable {
     func release(_ address: String?) {
         counts.withLock { counts in
             counts.total -= 1
-            guard limits.streamsPerAddress != nil, let address, let count = counts.byAddress[address] else { return }
+            guard let address, let count = counts.byAddress[address] else { return }
             counts.byAddress[address] = count > 1 ? count - 1 : nil
         }
     }

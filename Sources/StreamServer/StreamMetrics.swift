@@ -28,7 +28,7 @@ struct StreamMetrics: Sendable {
 
     /// Why a stream was closed.
     enum Closed: String, CaseIterable {
-        case limit, head, drain, age, reset, client
+        case limit, head, drain, age, reset, reload, client
         case writeTimeout = "write_timeout"
     }
 
@@ -66,6 +66,7 @@ extension StreamMetrics.Closed {
         case .drain: self = .drain
         case .age: self = .age
         case .reset: self = .reset
+        case .reload: self = .reload
         }
     }
 }

@@ -19,6 +19,7 @@ extension ServerOptions {
         self.version = version
         heartbeatInterval = settings.heartbeatInterval
         retry = settings.retry
+        pollInterval = settings.pollInterval
         maxConnectionAge = settings.maxConnectionAge
         drainTimeout = settings.drainTimeout
         limits.streams = settings.limits.streams
@@ -64,8 +65,8 @@ extension Feed.Options {
             start: feed.start,
             onReset: feed.onReset,
             isRetired: feed.retired,
-            tailBytes: settings.tailBytes,
-            pollInterval: settings.pollInterval
+            tailBytes: settings.tailBytes
+
         )
     }
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import EventStream
 import Logging
 import NIOCore
 import NIOPosix
@@ -14,19 +13,31 @@ import UnixSignals
 
 /// Puts the parts together: one poller a database file, one feed a table, one server.
 struct Daemon {
+    /// Where the configuration comes from, and what else than the daemon goes by it.
+    struct Configuration: Sendable {
+        /// Reads the file anew.
+        var load: @Sendable () throws -> RowtailConfig
+        /// Takes note of a configuration that is about to be in force.
+        var adopt: @Sendable (RowtailConfig) -> Void
+    }
+
     private let settings: RowtailConfig
+    private let configuration: Configuration
     private let logger: Logger
 
-    init(_ settings: RowtailConfig, logger: Logger) {
+    /// A daemon with the settings that were loaded.
+    init(_ settings: RowtailConfig, configuration: Configuration, logger: Logger) {
         self.settings = settings
+        self.configuration = configuration
         self.logger = logger
     }
 
-    /// Runs until SIGTERM or SIGINT, then ends every stream in order.
+    /// Runs until SIGTERM or SIGINT, then ends every stream in order; takes up its configuration again at SIGHUP.
     func run() async throws {
         ProcessLimits.raiseOpenFiles()
         ProcessLimits.ignoreBrokenPipes()
-        let state = try settings.stateDirectory.map { try StateDirectory(path: $0) }
+        // From now on, as the signal would end the process otherwise.
+        let hangups = await UnixSignalsSequence(trapping: .sighup)
         let pool = ReplayPool(limit: settings.limits.replays, logger: logger)
         // More threads than processors would only take turns.
         let processors = min(System.coreCount, ProcessLimits.allowedProcessors() ?? .max)
@@ -34,24 +45,24 @@ struct Daemon {
         let pollGroup = MultiThreadedEventLoopGroup(
             numberOfThreads: min(Set(settings.feeds.map(\.database)).count, max(4, processors))
         )
-        let (feeds, pollers) = await makeFeeds(state, pool, pollGroup)
+        let registry = FeedRegistry(pool: pool, group: pollGroup, logger: logger)
+        let plan = try await registry.plan(settings)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: processors)
         let server = try await Server(
             options: ServerOptions(settings, version: Version.current),
-            feeds: feeds,
+            feeds: plan.feeds,
             group: group,
             logger: logger,
             replayPages: { pool.pagesRead }
         )
-        let schedules = pollers.map { poller in
-            PollSchedule(poller, interval: settings.pollInterval, wakesOnWrite: settings.wakeOnWrite, logger: logger)
-        }
-        logger.info("starting", metadata: ["version": "\(Version.current)", "feeds": "\(feeds.count)"])
-        // Services end in the reverse order: streams first, then what feeds them.
-        let pruners = settings.feeds.compactMap { feed in
-            PrunerService(feed, WatchedTable(feed, settings), logger: logger)
-        }
-        let services: [any Service] = pruners + schedules.map(PollerService.init) + [ServerService(server: server)]
+        logger.info("starting", metadata: ["version": "\(Version.current)", "feeds": "\(plan.feeds.count)"])
+        let reloader = Reloader(configuration, registry: registry, server: server, logger: logger)
+        // Services end in the reverse order: no more reloads first, then streams, then what feeds them.
+        let services: [any Service] = [
+            PollingService(registry: registry, plan: plan),
+            ServerService(server: server),
+            ReloadService(reloader: reloader, hangups: hangups),
+        ]
         try await ServiceGroup(
             services: services,
             gracefulShutdownSignals: [.sigterm, .sigint],
@@ -64,30 +75,6 @@ struct Daemon {
         try await pollGroup.shutdownGracefully()
     }
 
-    private func makeFeeds(
-        _ state: StateDirectory?,
-        _ pool: ReplayPool,
-        _ group: MultiThreadedEventLoopGroup
-    ) async -> ([Feed], [DatabasePoller]) {
-        var pollers: [String: DatabasePoller] = [:]
-        var feeds: [Feed] = []
-        for item in settings.feeds {
-            let poller =
-                pollers[item.database]
-                ?? DatabasePoller(path: item.database, state: state, logger: logger, on: group.next())
-            let framing = FrameEncoder(feed: item.name, event: item.event)
-            let watched = WatchedTable(item, settings)
-            let source = SQLiteFeedSource(watched, framing: framing, poller: poller, pool: pool)
-            let feed = Feed(options: Feed.Options(item, settings), source: source)
-            feeds.append(feed)
-            // Nobody gets rows of a retired feed, and its table may be gone.
-            guard !item.retired else { continue }
-            await poller.add(feed, watched: watched, framing: framing)
-            pollers[item.database] = poller
-        }
-        return (feeds, pollers.sorted { $0.key < $1.key }.map(\.value))
-    }
-
     /// The service group says little that the parts don't say better.
     private static func quiet(_ logger: Logger) -> Logger {
         var logger = logger
@@ -96,14 +83,15 @@ struct Daemon {
     }
 }
 
-/// Runs the poller of one database file.
-private struct PollerService: Service {
-    let schedule: PollSchedule
+/// Polls and prunes.
+private struct PollingService: Service {
+    let registry: FeedRegistry
+    let plan: FeedRegistry.Plan
 
     func run() async throws {
-        await schedule.start()
+        await registry.apply(plan)
         try? await gracefulShutdown()
-        await schedule.stop()
+        await registry.stop()
     }
 }
 
@@ -120,6 +108,18 @@ private struct ServerService: Service {
         }
         await server.drain()
         if let lost { throw LostListener(endpoint: lost) }
+    }
+}
+
+/// Takes up the configuration again when it is told to, one time after the other.
+private struct ReloadService: Service {
+    let reloader: Reloader
+    let hangups: UnixSignalsSequence
+
+    func run() async throws {
+        for await _ in hangups.cancelOnGracefulShutdown() {
+            await reloader.reload()
+        }
     }
 }
 

@@ -6,28 +6,36 @@ import Logging
 import RowtailConfig
 import RowtailCore
 import SQLiteSource
-import ServiceLifecycle
 import Synchronization
 
 /// Prunes the log of one feed, at the start and then as often as the configuration says.
-final class PrunerService: Service {
-    private let feed: String
+final class Pruner: Sendable {
+    /// What of the configuration it goes by.
+    private struct Settings: Equatable {
+        var watched: WatchedTable
+        var database: String
+        var capture: RowtailConfig.Capture
+    }
+
+    private let settings: Settings
     private let pruner: CapturePruner
-    private let interval: Duration
     private let logger: Logger
     // Deleting blocks on the disk and on locks, for which tasks have no threads.
     private let queue = DispatchQueue(label: "rowtail.prune")
+    // Made when it starts: a source that was never activated must not be released.
+    private let timer = Mutex<(any DispatchSourceTimer)?>(nil)
+    private let interval: Duration
     private let isStopped = Atomic(false)
     private let lastFailure = Mutex<String?>(nil)
 
-    /// A service for a feed; `nil` where the configuration has nothing pruned.
+    /// A pruner for a feed; `nil` where the configuration has nothing pruned.
     init?(_ feed: RowtailConfig.Feed, _ watched: WatchedTable, logger: Logger) {
         guard feed.mode == .log, !feed.retired, feed.capture.hasBound, let interval = feed.capture.pruneInterval else {
             return nil
         }
-        self.feed = feed.name
         self.interval = interval
         self.logger = logger
+        settings = Settings(watched: watched, database: feed.database, capture: feed.capture)
         pruner = CapturePruner(
             watched,
             path: feed.database,
@@ -36,20 +44,28 @@ final class PrunerService: Service {
         )
     }
 
-    /// Prunes until the daemon shuts down.
-    func run() async throws {
-        await withGracefulShutdownHandler {
-            while !isStopped.load(ordering: .relaxed) {
-                await withCheckedContinuation { continuation in
-                    queue.async {
-                        self.prune()
-                        continuation.resume()
-                    }
-                }
-                try? await cancelWhenGracefulShutdown { [interval] in try await Task.sleep(for: interval) }
-            }
-        } onGracefulShutdown: {
-            self.isStopped.store(true, ordering: .relaxed)
+    /// Whether another would do just the same.
+    func does(what other: Pruner) -> Bool {
+        settings == other.settings
+    }
+
+    /// Prunes now and then at every interval.
+    func start() {
+        timer.withLock { timer in
+            let source = DispatchSource.makeTimerSource(queue: queue)
+            source.setEventHandler { [weak self] in self?.prune() }
+            source.schedule(deadline: .now(), repeating: interval / .seconds(1))
+            source.activate()
+            timer = source
+        }
+    }
+
+    /// Prunes no more; returns when what is under way has come to a stop.
+    func stop() async {
+        isStopped.store(true, ordering: .relaxed)
+        timer.withLock { $0?.cancel() }
+        await withCheckedContinuation { continuation in
+            queue.async { continuation.resume() }
         }
     }
 
@@ -61,7 +77,7 @@ final class PrunerService: Service {
             )
             lastFailure.withLock { $0 = nil }
             guard pruned > 0 else { return }
-            logger.info("log was pruned", metadata: ["feed": "\(feed)", "entries": "\(pruned)"])
+            logger.info("log was pruned", metadata: ["feed": "\(settings.watched.feed)", "entries": "\(pruned)"])
         } catch {
             // The next round tries again; what it can't do is said once.
             let isNews = lastFailure.withLock { last in
@@ -69,7 +85,8 @@ final class PrunerService: Service {
                 return last != "\(error)"
             }
             guard isNews else { return }
-            logger.warning("log can't be pruned", metadata: ["feed": "\(feed)", "reason": "\(error)"])
+            let metadata: Logger.Metadata = ["feed": "\(settings.watched.feed)", "reason": "\(error)"]
+            logger.warning("log can't be pruned", metadata: metadata)
         }
     }
 }

@@ -26,17 +26,19 @@ struct ServeCommand: AsyncParsableCommand {
     var logLevel: String?
 
     func run() async throws {
-        let settings = try ConfigFile.load(
-            config,
-            overrides: ConfigOverrides(listen: listen, database: database, logLevel: logLevel)
-        )
+        let overrides = ConfigOverrides(listen: listen, database: database, logLevel: logLevel)
+        let settings = try ConfigFile.load(config, overrides: overrides)
         let format: LineLogHandler.Format = settings.log.format == .json ? .json : .text
         let level = settings.log.level
         LoggingSystem.bootstrap { _ in LineLogHandler(format: format, level: level) }
         let logger = Logger(label: "rowtail")
         warn(settings, logger)
+        let configuration = Daemon.Configuration(
+            load: { [config] in try ConfigFile.read(config, overrides: overrides) },
+            adopt: { [self] in warn($0, logger) }
+        )
         do {
-            try await Daemon(settings, logger: logger).run()
+            try await Daemon(settings, configuration: configuration, logger: logger).run()
         } catch {
             logger.critical("stopped", metadata: ["reason": "\(error)"])
             throw ExitCode(1)

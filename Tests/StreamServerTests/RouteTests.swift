@@ -65,12 +65,13 @@ struct RouteTests {
 
     @Test(arguments: [(Duration.seconds(1), 10), (.milliseconds(10), 10), (.seconds(3), 15), (.seconds(3600), 18_000)])
     func `a feed that was not polled for long isn't ready`(_ interval: Duration, _ patience: Int) {
-        let table = HandFedTable(rows: 3) { $0.pollInterval = interval }
-        let health = HealthRoutes(feeds: [table.feed])
-        #expect(
-            health.ready(at: .now + .seconds(patience - 1)).body == "{\"ready\":true,\"feeds\":{\"orders\":\"live\"}}\n"
-        )
-        let late = health.ready(at: .now + .seconds(patience + 1)).body
+        let table = HandFedTable(rows: 3)
+        let health = HealthRoutes()
+        func answer(after seconds: Int) -> String {
+            health.ready([table.feed], pollInterval: interval, at: .now + .seconds(seconds)).body
+        }
+        #expect(answer(after: patience - 1) == "{\"ready\":true,\"feeds\":{\"orders\":\"live\"}}\n")
+        let late = answer(after: patience + 1)
         #expect(late == "{\"ready\":false,\"feeds\":{\"orders\":\"live\"}}\n")
     }
 

@@ -20,7 +20,7 @@ package final class HandFedTable: Sendable {
     ) {
         self.source = source ?? InMemoryFeedSource(feed: name)
         // Readiness of a feed that nobody polls lasts five intervals; tests may stand still for a while.
-        var options = Feed.Options(name: name, table: name, pollInterval: .seconds(60))
+        var options = Feed.Options(name: name, table: name)
         configure(&options)
         feed = Feed(options: options, source: self.source)
         if rows > 0 { _ = self.source.append(1...rows) }

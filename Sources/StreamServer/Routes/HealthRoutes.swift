@@ -6,12 +6,7 @@ import Synchronization
 
 /// `GET /healthz` and `GET /readyz`: whether the process answers, and whether clients get rows.
 final class HealthRoutes: Sendable {
-    private let feeds: [Feed]
     private let isDraining = Atomic(false)
-
-    init(feeds: [Feed]) {
-        self.feeds = feeds.filter { !$0.options.isRetired }
-    }
 
     /// The process answers.
     var alive: ShortAnswer {
@@ -19,11 +14,15 @@ final class HealthRoutes: Sendable {
     }
 
     /// Whether every feed is live and was polled with success lately.
-    func ready(at now: ContinuousClock.Instant = .now) -> ShortAnswer {
+    func ready(
+        _ feeds: [Feed],
+        pollInterval: Duration,
+        at now: ContinuousClock.Instant = .now
+    ) -> ShortAnswer {
         var isReady = !isDraining.load(ordering: .relaxed)
-        let states = feeds.map { feed in
+        let patience = max(.seconds(10), pollInterval * 5)
+        let states = feeds.filter { !$0.options.isRetired }.map { feed in
             let status = feed.status
-            let patience = max(.seconds(10), feed.options.pollInterval * 5)
             if status.state != .live || status.lastSuccess.map({ now - $0 > patience }) ?? true { isReady = false }
             return "\"\(feed.name)\":\"\(status.state.name)\""
         }

@@ -6,35 +6,32 @@ import RowtailCore
 
 /// `GET /metrics`: every figure, in Prometheus' text format 0.0.4.
 final class MetricsRoute: Sendable {
-    private let feeds: [Feed]
     private let version: String
     private let fanOuts: FanOuts
     private let replayPages: @Sendable () -> UInt64
 
     init(
-        feeds: [Feed],
         version: String,
         fanOuts: FanOuts,
         replayPages: @escaping @Sendable () -> UInt64
     ) {
-        self.feeds = feeds
         self.version = version
         self.fanOuts = fanOuts
         self.replayPages = replayPages
     }
 
     /// Asks every event loop for its figures and adds them up.
-    func answer() -> EventLoopFuture<ShortAnswer> {
+    func answer(_ feeds: [Feed]) -> EventLoopFuture<ShortAnswer> {
         fanOuts.snapshot().map { streams in
             ShortAnswer(
                 status: .ok,
                 fields: [.contentType: "text/plain; version=0.0.4; charset=utf-8", .cacheControl: "no-cache"],
-                body: self.text(streams)
+                body: self.text(feeds, streams)
             )
         }
     }
 
-    private func text(_ streams: StreamMetrics) -> String {
+    private func text(_ feeds: [Feed], _ streams: StreamMetrics) -> String {
         var text = MetricsText()
         let polled = feeds.map { ($0.name, $0.status) }
         text.metric("rowtail_build_info", .gauge, "The version that runs.")
@@ -69,11 +66,11 @@ final class MetricsRoute: Sendable {
         for (name, status) in polled { text.sample(["feed": name], Double(status.futureRows)) }
         text.metric("rowtail_last_success_timestamp_seconds", .gauge, "When a poll last succeeded.")
         for (name, status) in polled { text.sample(["feed": name], status.lastSuccessTimestamp) }
-        self.streams(streams, &text)
+        self.streams(feeds, streams, &text)
         return text.result
     }
 
-    private func streams(_ streams: StreamMetrics, _ text: inout MetricsText) {
+    private func streams(_ feeds: [Feed], _ streams: StreamMetrics, _ text: inout MetricsText) {
         let figures = feeds.map { ($0.name, streams.feeds[$0.name] ?? StreamMetrics.FeedFigures()) }
         text.metric("rowtail_resets_total", .counter, "Resets that clients were told of.")
         for (name, feed) in figures {

@@ -26,12 +26,18 @@ final class Router: Sendable {
     private let health: HealthRoutes
     private let metrics: MetricsRoute
 
-    init(options: ServerOptions, feeds: [Feed], health: HealthRoutes, metrics: MetricsRoute) {
+    init(
+        options: ServerOptions,
+        feeds: [Feed],
+        limits: StreamLimits,
+        health: HealthRoutes,
+        metrics: MetricsRoute
+    ) {
         self.options = options
         self.feeds = feeds
+        self.limits = limits
         self.health = health
         self.metrics = metrics
-        limits = StreamLimits(options.limits)
     }
 
     /// Finds what answers a request.
@@ -54,8 +60,8 @@ final class Router: Sendable {
         }
         switch path {
         case "/healthz": return .answer(health.alive)
-        case "/readyz": return .answer(health.ready())
-        case "/metrics": return .later(metrics.answer())
+        case "/readyz": return .answer(health.ready(feeds, pollInterval: options.pollInterval))
+        case "/metrics": return .later(metrics.answer(feeds))
         case "/feeds": return .answer(FeedsRoute.answer(feeds))
         default: return stream(path.dropFirst("/feeds/".count), query: parts.count > 1 ? parts[1] : "", request)
         }
