@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Foundation
 import Logging
 import RowtailConfig
 import SQLiteSource
@@ -30,9 +31,12 @@ struct ServeCommand: AsyncParsableCommand {
             config,
             overrides: ConfigOverrides(listen: listen, database: database, logLevel: logLevel)
         )
-        let format: LineLogHandler.Format = settings.log.format == .json ? .json : .text
-        let level = settings.log.level
-        LoggingSystem.bootstrap { _ in LineLogHandler(format: format, level: level) }
+        let log = LogSettings(
+            format: settings.log.format == .json ? .json : .text,
+            level: settings.log.level,
+            isJournal: JournalStream.takes(environment: ProcessInfo.processInfo.environment)
+        )
+        LoggingSystem.bootstrap { _ in LineLogHandler(log) }
         let logger = Logger(label: "rowtail")
         warn(settings, logger)
         do {
