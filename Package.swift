@@ -155,6 +155,14 @@ let package = Package(
             ]
         ),
         .testTarget(
+            name: "ServiceManagerTests",
+            dependencies: [
+                "ServiceManager",
+                "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .testTarget(
             name: "DaemonTests",
             dependencies: [
                 // Not linked, but built before, as the tests start it.

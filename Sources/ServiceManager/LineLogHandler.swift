@@ -6,28 +6,24 @@ package import Logging
 /// Writes each log entry as one line to standard error, as text for people or as JSON for machines.
 ///
 /// `2026-11-22T09:30:00.123Z info feed is live feed=orders head=1042`; in JSON, `time`, `level`, `message`, and the
-/// metadata as fields of one object.
+/// metadata as fields of one object. In the journal, lines begin with their priority, as `<6>`, and those of text have no
+/// time. A line break in a message or a value is written so that it doesn't end the line.
 package struct LineLogHandler: LogHandler {
-    /// How a line is written.
-    package enum Format: Sendable {
-        /// For people.
-        case text
-        /// One JSON object a line.
-        case json
-    }
-
-    /// The least severe level that is written.
-    package var logLevel: Logger.Level
-
     /// What every line carries.
     package var metadata: Logger.Metadata = [:]
 
-    private let format: Format
+    private let settings: LogSettings
+    private var ownLevel: Logger.Level?
 
     /// A handler for one logger.
-    package init(format: Format, level: Logger.Level) {
-        self.format = format
-        logLevel = level
+    package init(_ settings: LogSettings) {
+        self.settings = settings
+    }
+
+    /// The least severe level that is written: that of the settings, until this logger is given its own.
+    package var logLevel: Logger.Level {
+        get { ownLevel ?? settings.level }
+        set { ownLevel = newValue }
     }
 
     /// One field of the metadata that every line carries.
@@ -38,24 +34,30 @@ package struct LineLogHandler: LogHandler {
 
     /// Writes an entry.
     package func log(event: LogEvent) {
-        let fields = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
-        let line =
-            switch format {
-            case .text: text(event, fields)
-            case .json: json(event, fields)
-            }
         // One call a line, so that lines of threads don't mix.
-        var output = line + "\n"
+        var output = line(event) + "\n"
         output.withUTF8 { bytes in
             _ = write(STDERR_FILENO, bytes.baseAddress, bytes.count)
         }
     }
 
+    /// The line for an entry, without its end.
+    package func line(_ event: LogEvent) -> String {
+        let fields = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
+        let line =
+            switch settings.format {
+            case .text: text(event, fields)
+            case .json: json(event, fields)
+            }
+        return settings.isJournal ? JournalStream.prefix(event.level) + line : line
+    }
+
     private func text(_ event: LogEvent, _ fields: [(key: String, value: Logger.Metadata.Value)]) -> String {
-        var line = "\(Self.now()) \(event.level) \(Self.oneLine("\(event.message)"))"
+        var line = "\(event.level) \(Self.oneLine("\(event.message)"))"
+        if !settings.isJournal { line = "\(Self.now()) \(line)" }
         for (key, value) in fields {
             let text = "\(value)"
-            let isPlain = !text.isEmpty && !text.contains { $0 == " " || $0 == "\"" || $0 == "=" || $0.isNewline }
+            let isPlain = !text.isEmpty && !text.contains { $0.isWhitespace || $0 < " " || $0 == "\"" || $0 == "=" }
             line += " \(key)=\(isPlain ? text : Self.quoted(text))"
         }
         return line

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Foundation
 import Logging
 import RowtailConfig
 import SQLiteSource
@@ -26,16 +27,25 @@ struct ServeCommand: AsyncParsableCommand {
     var logLevel: String?
 
     func run() async throws {
+        let environment = ProcessInfo.processInfo.environment
+        // First of all, as it knows descriptors by their numbers.
+        let activation = SocketActivation(environment: environment)
         let overrides = ConfigOverrides(listen: listen, database: database, logLevel: logLevel)
         let settings = try ConfigFile.load(config, overrides: overrides)
-        let format: LineLogHandler.Format = settings.log.format == .json ? .json : .text
-        let level = settings.log.level
-        LoggingSystem.bootstrap { _ in LineLogHandler(format: format, level: level) }
+        let log = LogSettings(
+            format: settings.log.logFormat,
+            level: settings.log.level,
+            isJournal: JournalStream.takes(environment: environment)
+        )
+        LoggingSystem.bootstrap { _ in LineLogHandler(log) }
         let logger = Logger(label: "rowtail")
         warn(settings, logger)
         let configuration = Daemon.Configuration(
             load: { [config] in try ConfigFile.read(config, overrides: overrides) },
-            adopt: { [self] in warn($0, logger) }
+            adopt: { [self] settings in
+                log.change(format: settings.log.logFormat, level: settings.log.level)
+                warn(settings, logger)
+            }
         )
         do {
             try await Daemon(settings, configuration: configuration, logger: logger).run()

@@ -32,7 +32,9 @@ package final class DaemonProcess: Sendable {
     ) throws -> RunningProgram {
         var variables: [String: String?] = [:]
         for name in ProcessInfo.processInfo.environment.keys {
-            let concerns = ["ROWTAIL_", "STATE_DIRECTORY", "NOTIFY_", "LISTEN_", "WATCHDOG_", "CREDENTIALS_"]
+            let concerns = [
+                "ROWTAIL_", "STATE_DIRECTORY", "NOTIFY_", "LISTEN_", "WATCHDOG_", "CREDENTIALS_", "JOURNAL_",
+            ]
             if concerns.contains(where: name.hasPrefix) { variables[name] = .some(nil) }
         }
         for (name, value) in environment { variables[name] = value }
