@@ -76,7 +76,9 @@ package final class ReplayPool: Sendable {
         self.logger = logger
     }
 
-    /// Changes how many reads go on at a time; `nil` for no limit. Those under way come to their end.
+    /// Changes how many reads go on at a time.
+    ///
+    /// `nil` is no limit. Those under way come to their end.
     package func setLimit(_ limit: Int?) {
         state.withLock { $0.limit = limit ?? .max }
     }

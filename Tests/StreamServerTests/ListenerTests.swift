@@ -167,6 +167,7 @@ struct ListenerTests {
                 #expect(port != 0)
                 clients.append(try await StreamClient.connect(host: host, port: port))
             case .unix(let path): clients.append(try await StreamClient.connect(unix: path))
+            case .inherited: Issue.record("nothing is inherited")
             }
         }
         #expect(clients.count == 4)

@@ -15,12 +15,13 @@ import Testing
         let listeners = Listeners()
         let given = try await bind()
         listeners.add(given, at: .unix(path: "/given/up"))
-        for channel in listeners.removeAll() { try await channel.close() }
+        await listeners.close([.unix(path: "/given/up")])
+        #expect(!given.isActive)
         let lost = try await bind()
         listeners.add(lost, at: .unix(path: "/lost"))
         try await lost.close()
         var iterator = listeners.lost.makeAsyncIterator()
         #expect(await iterator.next() == .unix(path: "/lost"))
-        #expect(listeners.removeAll().isEmpty)
+        #expect(listeners.endpoints.isEmpty)
     }
 }

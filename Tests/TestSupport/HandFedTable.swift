@@ -19,7 +19,6 @@ package final class HandFedTable: Sendable {
         configure: (inout Feed.Options) -> Void = { _ in }
     ) {
         self.source = source ?? InMemoryFeedSource(feed: name)
-        // Readiness of a feed that nobody polls lasts five intervals; tests may stand still for a while.
         var options = Feed.Options(name: name, table: name)
         configure(&options)
         feed = Feed(options: options, source: self.source)

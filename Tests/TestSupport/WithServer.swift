@@ -43,6 +43,8 @@ extension ServerOptions {
     package static func with(_ change: (inout ServerOptions) -> Void) -> ServerOptions {
         var options = ServerOptions(endpoints: [.tcp(host: "127.0.0.1", port: 0)])
         options.drainTimeout = .seconds(2)
+        // A feed that nobody polls stays ready for five intervals, and tests may stand still for a while.
+        options.pollInterval = .seconds(60)
         // What was sent may wait for a slow reader in the kernel while its connection counts as idle.
         options.limits.requestTimeout = .seconds(60)
         change(&options)
