@@ -14,6 +14,34 @@ extension RowtailConfig {
     }
 }
 
+extension RowtailConfig {
+    /// Reports sockets of systemd that two entries of the list would take.
+    func validateListen(in root: inout SectionReader) {
+        guard listen.contains(.activated(name: nil)) else { return }
+        for case .activated(let name?) in listen {
+            root.report("'systemd' takes the socket '\(name.printable)' as well; remove one of the two", key: "listen")
+        }
+    }
+}
+
+extension RowtailConfig.Auth {
+    /// Reports a way to give tokens where there are none.
+    func validate(in section: inout SectionReader) {
+        guard allowQueryToken, !section.has("tokens_file") else { return }
+        section.report("there are no tokens to give; set tokens_file or set it to false", key: "allow_query_token")
+    }
+}
+
+extension RowtailConfig.TLS {
+    /// Reports one file without the other.
+    static func validate(in section: inout SectionReader) {
+        let keys = ["certificate", "private_key"]
+        for (key, other) in [(keys[0], keys[1]), (keys[1], keys[0])] where section.has(key) && !section.has(other) {
+            section.report("\(other) is missing; set both, or remove it", key: key)
+        }
+    }
+}
+
 extension RowtailConfig.CORS {
     /// Reports what browsers would refuse.
     func validate(in section: inout SectionReader) {

@@ -9,10 +9,12 @@ extension ServerOptions {
     /// What the configuration file says of the server.
     init(_ settings: RowtailConfig, version: String) {
         self.init(
-            endpoints: settings.listen.map { address in
+            endpoints: settings.listen.compactMap { address in
                 switch address {
                 case .tcp(let host, let port): .tcp(host: host, port: port)
                 case .unix(let path): .unix(path: path)
+                // The server has nothing to open.
+                case .activated: nil
                 }
             }
         )
