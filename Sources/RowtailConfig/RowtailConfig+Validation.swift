@@ -106,10 +106,18 @@ extension RowtailConfig.Capture {
 }
 
 extension RowtailConfig {
-    /// What is odd about the configuration and does no harm: keys that mean nothing in their feed's mode.
-    package var warnings: [String] {
+    /// What is odd about the configuration, as far as the file tells: see ``warnings(activated:)``.
+    package var warnings: [String] { warnings(activated: []) }
+
+    /// What is odd about the configuration and doesn't keep it from being served.
+    ///
+    /// These are what ``exposureWarning(activated:)`` says, keys that mean nothing in their feed's mode, and what is odd
+    /// about the tokens, once they were read.
+    ///
+    /// - Parameter activated: Where the sockets listen that systemd passed.
+    package func warnings(activated: [String]) -> [String] {
         let defaults = Feed(name: "", database: "")
-        return feeds.flatMap { feed in
+        let idle = feeds.flatMap { feed in
             var keys: [String] = []
             if feed.mode == .append, feed.key != nil { keys.append("key") }
             if feed.mode != .updated, feed.settle != defaults.settle { keys.append("settle") }
@@ -118,5 +126,6 @@ extension RowtailConfig {
                 "feeds.\(feed.name).\(key) means nothing in mode '\(feed.mode.rawValue)'; remove it or change the mode"
             }
         }
+        return [exposureWarning(activated: activated)].compactMap(\.self) + idle + (auth.tokens?.warnings ?? [])
     }
 }

@@ -103,6 +103,9 @@ extension RowtailConfig {
         /// The file of the tokens; `nil` lets everybody read.
         package var tokensFile: String?
 
+        /// What the file says, once ``RowtailConfig/withTokens()`` read it.
+        package var tokens: TokensFile?
+
         /// Whether a token may stand in a URL, where logs of others may keep it.
         package var allowQueryToken = false
     }
