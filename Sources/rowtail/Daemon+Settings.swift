@@ -29,10 +29,20 @@ extension ServerOptions {
         limits.requestHead = settings.limits.requestHead
         limits.requestTimeout = settings.limits.requestTimeout
         limits.writeTimeout = settings.limits.writeTimeout
+        // Tokens that were not read let nobody in.
+        if settings.auth.tokensFile != nil { access = AccessList(settings.auth) }
         cors = CORSPolicy(
             allowedOrigins: settings.cors.allowedOrigins,
             allowsCredentials: settings.cors.allowCredentials
         )
+    }
+}
+
+extension AccessList {
+    /// What the file of tokens says of who may read.
+    init(_ auth: RowtailConfig.Auth) {
+        let tokens = auth.tokens?.entries.map { AccessToken($0.token, feeds: $0.feeds) }
+        self.init(tokens ?? [], allowsQueryToken: auth.allowQueryToken)
     }
 }
 
