@@ -148,7 +148,8 @@ package struct StreamQuery: Hashable, Sendable {
         }
     }
 
-    private static func decoded(_ text: some StringProtocol) throws -> String {
+    /// Decodes a name or a value of a query.
+    static func decoded(_ text: some StringProtocol) throws -> String {
         var bytes: [UInt8] = []
         var rest = Array(text.utf8)[...]
         while let byte = rest.popFirst() {

@@ -7,6 +7,9 @@ package enum ListenAddress: Sendable, Hashable {
 
     /// A unix domain socket at an absolute path.
     case unix(path: String)
+
+    /// The sockets that systemd opened: those of one `FileDescriptorName=`, or without a name all of them.
+    case activated(name: String?)
 }
 
 extension ListenAddress: CustomStringConvertible {
@@ -15,17 +18,21 @@ extension ListenAddress: CustomStringConvertible {
         switch self {
         case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
         case .unix(let path): "unix:\(path)"
+        case .activated(let name): name.map { "systemd:\($0)" } ?? "systemd"
         }
     }
 }
 
 extension ValueParser<ListenAddress> {
-    /// Reads `HOST:PORT`, `[IPV6]:PORT` or `unix:/PATH`.
+    /// Reads `HOST:PORT`, `[IPV6]:PORT`, `unix:/PATH`, `systemd` or `systemd:NAME`.
     static var listenAddress: Self {
         Self { scalar throws(ValueError) in
             let text = scalar.text
             if text.hasPrefix("unix:") {
                 return .unix(path: try socketPath(text))
+            }
+            if text == "systemd" || text.hasPrefix("systemd:") {
+                return .activated(name: try socketName(text))
             }
             if text.contains("://") {
                 throw ValueError("\(text.quoted) is a URL; write HOST:PORT or unix:/PATH")
@@ -74,6 +81,20 @@ extension ValueParser<ListenAddress> {
             throw ValueError("\(text.quoted) is longer than a socket's path may be; use at most 107 bytes")
         }
         return path
+    }
+
+    /// The name after `systemd:`, within the bounds of systemd.socket(5).
+    private static func socketName(_ text: String) throws(ValueError) -> String? {
+        guard text != "systemd" else { return nil }
+        let name = String(text.dropFirst("systemd:".count))
+        guard (1...255).contains(name.utf8.count),
+            name.utf8.allSatisfy({ (0x20...0x7E).contains($0) && $0 != UInt8(ascii: ":") })
+        else {
+            throw ValueError(
+                "\(text.quoted) has no valid name; write the socket's FileDescriptorName=, or systemd alone"
+            )
+        }
+        return name
     }
 
     private static func noHost(_ text: String, port: String) -> String {

@@ -46,6 +46,7 @@ extension RowtailConfig {
     private mutating func readSettings(from root: inout SectionReader, directory: String) {
         let noAddress = "write at least one address, or remove the key for 127.0.0.1:8080"
         listen = root.list("listen", of: .listenAddress, acceptsSingle: true, emptyRemedy: noAddress) ?? listen
+        validateListen(in: &root)
         root.read("database", .path(from: directory), into: &database)
         root.read("poll_interval", .duration(.milliseconds(10)...hour), into: &pollInterval)
         root.read("wake_on_write", .bool, into: &wakeOnWrite)
@@ -70,6 +71,18 @@ extension RowtailConfig {
             cors.allowedOrigins = section.list("allowed_origins", of: .origin) ?? []
             section.read("allow_credentials", .bool, into: &cors.allowCredentials)
             cors.validate(in: &section)
+        }
+        root.section("auth") { section in
+            section.read("tokens_file", .path(from: directory), into: &auth.tokensFile)
+            section.read("allow_query_token", .bool, into: &auth.allowQueryToken)
+            auth.validate(in: &section)
+        }
+        root.section("tls") { section in
+            var (certificate, privateKey): (String?, String?)
+            section.read("certificate", .path(from: directory), into: &certificate)
+            section.read("private_key", .path(from: directory), into: &privateKey)
+            TLS.validate(in: &section)
+            if let certificate, let privateKey { tls = TLS(certificate: certificate, privateKey: privateKey) }
         }
         root.section("log") { section in
             section.read("level", .choice, into: &log.level)

@@ -14,6 +14,34 @@ extension RowtailConfig {
     }
 }
 
+extension RowtailConfig {
+    /// Reports sockets of systemd that two entries of the list would take.
+    func validateListen(in root: inout SectionReader) {
+        guard listen.contains(.activated(name: nil)) else { return }
+        for case .activated(let name?) in listen {
+            root.report("'systemd' takes the socket '\(name.printable)' as well; remove one of the two", key: "listen")
+        }
+    }
+}
+
+extension RowtailConfig.Auth {
+    /// Reports a way to give tokens where there are none.
+    func validate(in section: inout SectionReader) {
+        guard allowQueryToken, !section.has("tokens_file") else { return }
+        section.report("there are no tokens to give; set tokens_file or set it to false", key: "allow_query_token")
+    }
+}
+
+extension RowtailConfig.TLS {
+    /// Reports one file without the other.
+    static func validate(in section: inout SectionReader) {
+        let keys = ["certificate", "private_key"]
+        for (key, other) in [(keys[0], keys[1]), (keys[1], keys[0])] where section.has(key) && !section.has(other) {
+            section.report("\(other) is missing; set both, or remove it", key: key)
+        }
+    }
+}
+
 extension RowtailConfig.CORS {
     /// Reports what browsers would refuse.
     func validate(in section: inout SectionReader) {
@@ -78,10 +106,18 @@ extension RowtailConfig.Capture {
 }
 
 extension RowtailConfig {
-    /// What is odd about the configuration and does no harm: keys that mean nothing in their feed's mode.
-    package var warnings: [String] {
+    /// What is odd about the configuration, as far as the file tells: see ``warnings(activated:)``.
+    package var warnings: [String] { warnings(activated: []) }
+
+    /// What is odd about the configuration and doesn't keep it from being served.
+    ///
+    /// These are what ``exposureWarning(activated:)`` says, keys that mean nothing in their feed's mode, and what is odd
+    /// about the tokens, once they were read.
+    ///
+    /// - Parameter activated: Where the sockets listen that systemd passed.
+    package func warnings(activated: [String]) -> [String] {
         let defaults = Feed(name: "", database: "")
-        return feeds.flatMap { feed in
+        let idle = feeds.flatMap { feed in
             var keys: [String] = []
             if feed.mode == .append, feed.key != nil { keys.append("key") }
             if feed.mode != .updated, feed.settle != defaults.settle { keys.append("settle") }
@@ -90,5 +126,6 @@ extension RowtailConfig {
                 "feeds.\(feed.name).\(key) means nothing in mode '\(feed.mode.rawValue)'; remove it or change the mode"
             }
         }
+        return [exposureWarning(activated: activated)].compactMap(\.self) + idle + (auth.tokens?.warnings ?? [])
     }
 }

@@ -51,6 +51,12 @@ package struct RowtailConfig: Sendable, Equatable {
     /// What pages of other origins may do.
     package var cors = CORS()
 
+    /// Who may read.
+    package var auth = Auth()
+
+    /// What connections are encrypted with; `nil` for plain ones.
+    package var tls: TLS?
+
     /// What is logged, and how.
     package var log = Log()
 
@@ -90,6 +96,33 @@ extension RowtailConfig {
 
         /// Whether those pages may send credentials; never together with `*`.
         package var allowCredentials = false
+    }
+
+    /// Who may read.
+    package struct Auth: Sendable, Equatable {
+        /// The file of the tokens; `nil` lets everybody read.
+        package var tokensFile: String?
+
+        /// What the file says, once ``RowtailConfig/withTokens()`` read it.
+        package var tokens: TokensFile?
+
+        /// Whether a token may stand in a URL, where logs of others may keep it.
+        package var allowQueryToken = false
+    }
+
+    /// What connections are encrypted with, both PEM files.
+    package struct TLS: Sendable, Equatable {
+        /// The certificate, and those that lead from it to one that clients know.
+        package var certificate: String
+
+        /// The certificate's private key.
+        package var privateKey: String
+
+        /// Names both files.
+        package init(certificate: String, privateKey: String) {
+            self.certificate = certificate
+            self.privateKey = privateKey
+        }
     }
 
     /// What is logged, and how.

@@ -56,4 +56,7 @@ package enum EndReason: String, CaseIterable, Sendable {
 
     /// The feed was changed or removed by a new configuration.
     case reload
+
+    /// The token that the stream was opened with covers the feed no longer.
+    case unauthorized
 }

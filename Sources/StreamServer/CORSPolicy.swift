@@ -31,6 +31,9 @@ package struct CORSPolicy: Sendable, Hashable {
             fields[.accessControlAllowMethods] = Router.allowedMethods
             fields[.accessControlAllowHeaders] = "Last-Event-ID, Authorization, Cache-Control"
             fields[.accessControlMaxAge] = "600"
+        } else {
+            // What a page may need of a refusal, beyond the fields that every page may read.
+            fields[.accessControlExposeHeaders] = "Retry-After, WWW-Authenticate"
         }
         return fields
     }

@@ -38,6 +38,7 @@ final class FanOut {
         for group in gone {
             group.endAll(.reload)
         }
+        for group in groups.values { group.revoke(under: options.access) }
         timer?.cancel()
         startTimer()
     }

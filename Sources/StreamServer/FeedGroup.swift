@@ -82,6 +82,9 @@ final class FeedGroup {
         if let ending {
             subscriber.ending = ending
             fanOut.keep(self)
+        } else if !isPermitted(subscriber, under: fanOut.options.access) {
+            // The tokens changed while its start was looked up.
+            subscriber.ending = .unauthorized
         }
         var text = subscriber.isChunked ? ChunkFraming.chunk(frame) : frame
         fanOut.metrics.bytesSent += UInt64(text.utf8.count)

@@ -111,7 +111,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
                 let answer = (try? result.get()) ?? RequestError(.unavailable, "no answer could be made").answer
                 bound.value.answer(answer, to: request)
             }
-        case .stream(let feed, let query):
+        case .stream(let feed, let query, let token):
             guard let group = fanOut.groups[feed.name] else {
                 answer(RequestError(.unknownFeed, "there is no feed '\(feed.name)'").answer, to: request)
                 return
@@ -120,7 +120,8 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
                 feed: feed,
                 group: group,
                 fanOut: fanOut,
-                address: context.remoteAddress?.ipAddress
+                address: context.remoteAddress?.ipAddress,
+                token: token
             )
             let bound = NIOLoopBound((self, group), eventLoop: context.eventLoop)
             opening.open(query).whenComplete { result in

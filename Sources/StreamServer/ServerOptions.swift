@@ -67,6 +67,9 @@ package struct ServerOptions: Sendable {
     /// Bounds on what clients may take.
     package var limits = Limits()
 
+    /// Who may read; `nil` for everybody.
+    package var access: AccessList?
+
     /// Which web pages may read.
     package var cors = CORSPolicy()
 

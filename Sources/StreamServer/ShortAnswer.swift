@@ -31,6 +31,8 @@ struct RequestError: Error {
         case badRequest = "bad_request"
         case badEventID = "bad_event_id"
         case unknownParameter = "unknown_parameter"
+        case unauthorized
+        case forbidden
         case unknownFeed = "unknown_feed"
         case notFound = "not_found"
         case methodNotAllowed = "method_not_allowed"
@@ -42,6 +44,8 @@ struct RequestError: Error {
         var status: HTTPResponse.Status {
             switch self {
             case .badRequest, .badEventID, .unknownParameter: .badRequest
+            case .unauthorized: .unauthorized
+            case .forbidden: .forbidden
             case .unknownFeed, .notFound: .notFound
             case .methodNotAllowed: .methodNotAllowed
             case .gone: .gone

@@ -28,7 +28,7 @@ struct StreamMetrics: Sendable {
 
     /// Why a stream was closed.
     enum Closed: String, CaseIterable {
-        case limit, head, drain, age, reset, reload, client
+        case limit, head, drain, age, reset, reload, unauthorized, client
         case writeTimeout = "write_timeout"
     }
 
@@ -67,6 +67,7 @@ extension StreamMetrics.Closed {
         case .age: self = .age
         case .reset: self = .reset
         case .reload: self = .reload
+        case .unauthorized: self = .unauthorized
         }
     }
 }

@@ -21,6 +21,7 @@ struct StreamOpening {
         private let undecided: Subscriber.Undecided?
         private let state: SubscriberState?
         private let endsAt: NIODeadline?
+        private let token: AccessToken?
         private let onRelease: @Sendable () -> Void
 
         init(
@@ -28,12 +29,14 @@ struct StreamOpening {
             undecided: Subscriber.Undecided?,
             state: SubscriberState?,
             endsAt: NIODeadline?,
+            token: AccessToken?,
             onRelease: @escaping @Sendable () -> Void
         ) {
             self.firstFrame = firstFrame
             self.undecided = undecided
             self.state = state
             self.endsAt = endsAt
+            self.token = token
             self.onRelease = onRelease
         }
 
@@ -54,6 +57,7 @@ struct StreamOpening {
             )
             subscriber.state = state
             subscriber.undecided = undecided
+            subscriber.token = token
             return subscriber
         }
     }
@@ -63,6 +67,8 @@ struct StreamOpening {
     let fanOut: FanOut
     /// The client's address; `nil` on a unix socket.
     let address: String?
+    /// What the client presented; `nil` where everybody may read.
+    let token: AccessToken?
 
     /// Opens a stream.
     func open(_ query: StreamQuery) -> EventLoopFuture<Outcome> {
@@ -159,6 +165,7 @@ struct StreamOpening {
             undecided: start == nil ? Subscriber.Undecided(query: query, policy: policy) : nil,
             state: start?.state,
             endsAt: endsAt,
+            token: token,
             onRelease: { limits.release(address) }
         )
     }

@@ -35,6 +35,8 @@ final class Subscriber {
     var state: SubscriberState?
     /// What the client asked for, while nobody knows where that is.
     var undecided: Undecided?
+    /// What the client presented when the stream was opened; `nil` where everybody may read.
+    var token: AccessToken?
     /// Whether it is one of those at the head, that move as one.
     var isInCohort = false
     /// The place in the cohort's or the group's list.

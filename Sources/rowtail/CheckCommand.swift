@@ -44,7 +44,7 @@ struct CheckCommand: ParsableCommand {
                 path: config,
                 environment: ProcessInfo.processInfo.environment,
                 overrides: ConfigOverrides(database: database)
-            )
+            ).withTokens()
         } catch let error as ConfigError {
             FileHandle.standardError.write(Data("\(error)\n".utf8))
             if json { print(try InvalidConfiguration(config, error).json) }

@@ -6,10 +6,14 @@ import RowtailConfig
 
 /// The configuration file as every command reads it.
 enum ConfigFile {
-    /// Reads the file.
+    /// Reads the file and the tokens that it names, as who serves needs them.
     ///
     /// - Throws: `ConfigError`.
-    static func read(_ path: String, overrides: ConfigOverrides = ConfigOverrides()) throws -> RowtailConfig {
+    static func read(_ path: String, overrides: ConfigOverrides) throws -> RowtailConfig {
+        try settings(path, overrides).withTokens()
+    }
+
+    private static func settings(_ path: String, _ overrides: ConfigOverrides) throws -> RowtailConfig {
         try RowtailConfig.load(
             path: path,
             environment: ProcessInfo.processInfo.environment,
@@ -18,9 +22,18 @@ enum ConfigFile {
     }
 
     /// Reads the file, or ends the program with 78 and everything that is wrong with it.
-    static func load(_ path: String, overrides: ConfigOverrides = ConfigOverrides()) throws -> RowtailConfig {
+    static func load(_ path: String) throws -> RowtailConfig {
+        try orExit { try settings(path, ConfigOverrides()) }
+    }
+
+    /// Reads the file and its tokens, or ends the program likewise.
+    static func load(_ path: String, overrides: ConfigOverrides) throws -> RowtailConfig {
+        try orExit { try read(path, overrides: overrides) }
+    }
+
+    private static func orExit(_ body: () throws -> RowtailConfig) throws -> RowtailConfig {
         do {
-            return try read(path, overrides: overrides)
+            return try body()
         } catch let error as ConfigError {
             FileHandle.standardError.write(Data("\(error)\n".utf8))
             throw ExitCode(78)

@@ -9,10 +9,12 @@ extension ServerOptions {
     /// What the configuration file says of the server.
     init(_ settings: RowtailConfig, version: String) {
         self.init(
-            endpoints: settings.listen.map { address in
+            endpoints: settings.listen.compactMap { address in
                 switch address {
                 case .tcp(let host, let port): .tcp(host: host, port: port)
                 case .unix(let path): .unix(path: path)
+                // The server has nothing to open.
+                case .activated: nil
                 }
             }
         )
@@ -27,10 +29,20 @@ extension ServerOptions {
         limits.requestHead = settings.limits.requestHead
         limits.requestTimeout = settings.limits.requestTimeout
         limits.writeTimeout = settings.limits.writeTimeout
+        // Tokens that were not read let nobody in.
+        if settings.auth.tokensFile != nil { access = AccessList(settings.auth) }
         cors = CORSPolicy(
             allowedOrigins: settings.cors.allowedOrigins,
             allowsCredentials: settings.cors.allowCredentials
         )
+    }
+}
+
+extension AccessList {
+    /// What the file of tokens says of who may read.
+    init(_ auth: RowtailConfig.Auth) {
+        let tokens = auth.tokens?.entries.map { AccessToken($0.token, feeds: $0.feeds) }
+        self.init(tokens ?? [], allowsQueryToken: auth.allowQueryToken)
     }
 }
 

@@ -161,6 +161,8 @@ import Testing
 
     @Test func `reasons have the names of the contract`() {
         #expect(ResetReason.allCases.map(\.rawValue) == ["rewound", "replaced", "pruned", "ahead", "generation"])
-        #expect(EndReason.allCases.map(\.rawValue) == ["limit", "head", "drain", "age", "reset"])
+        #expect(
+            EndReason.allCases.map(\.rawValue) == ["limit", "head", "drain", "age", "reset", "reload", "unauthorized"]
+        )
     }
 }

@@ -35,7 +35,7 @@ extension InvalidCase {
             "\"a\\nb\": 1",
             #"3: a\nb: unknown key; known here: listen, database, poll_interval, wake_on_write, "#
                 + "state_directory, heartbeat_interval, retry, max_connection_age, drain_timeout, tail_bytes, page_rows, "
-                + "page_bytes, max_event_bytes, limits, cors, log, feeds"
+                + "page_bytes, max_event_bytes, limits, cors, auth, tls, log, feeds"
         ),
         // Kinds of values.
         .init("retry:", "3: retry: there is no value; give one or remove the key"),
@@ -129,6 +129,39 @@ extension InvalidCase {
         ),
         .init("state_directory: ${}", "3: state_directory: '${' begins no ${NAME}; write $${ for a literal '${'"),
         .init("state_directory: /${A", "3: state_directory: '${' begins no ${NAME}; write $${ for a literal '${'"),
+        // Sockets of systemd.
+        .init(
+            "listen: 'systemd:'",
+            "3: listen: 'systemd:' has no valid name; write the socket's FileDescriptorName=, or systemd alone"
+        ),
+        .init(
+            "listen: 'systemd:a:80'",
+            "3: listen: 'systemd:a:80' has no valid name; write the socket's FileDescriptorName=, or systemd alone"
+        ),
+        .init(
+            "listen: [systemd, 'systemd:http']",
+            "3: listen: 'systemd' takes the socket 'http' as well; remove one of the two"
+        ),
+        // Tokens and encryption.
+        .init(
+            "auth: {allow_query_token: true}",
+            "3: auth.allow_query_token: there are no tokens to give; set tokens_file or set it to false"
+        ),
+        .init(
+            "auth:\n  tokens_file:\n  allow_query_token: yes",
+            "4: auth.tokens_file: there is no value; give one or remove the key",
+            "5: auth.allow_query_token: 'yes' is neither true nor false; write one of them"
+        ),
+        .init("auth: {token_file: a}", "3: auth.token_file: unknown key; did you mean 'tokens_file'?"),
+        .init("tls: {certificate: a.pem}", "3: tls.certificate: private_key is missing; set both, or remove it"),
+        .init(
+            "tls:\n  private_key: a.pem",
+            "4: tls.private_key: certificate is missing; set both, or remove it"
+        ),
+        .init(
+            "tls: {certificate: a.pem, private_key: ''}",
+            "3: tls.private_key: the text is empty; give one or remove the key"
+        ),
         // CORS and log.
         .init("cors: {allowed_origins: '*'}", "3: cors.allowed_origins: '*' is not a list; write ['*']"),
         .init(

@@ -5,7 +5,8 @@ import RowtailConfig
 import Testing
 
 @Suite struct LoadTests {
-    private static func withDirectory(_ body: (_ directory: String) throws -> Void) throws {
+    /// Runs with a directory that goes away at the end.
+    static func withDirectory(_ body: (_ directory: String) throws -> Void) throws {
         let directory = FileManager.default.temporaryDirectory.appending(path: "rowtail-config-\(UUID())")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: directory) }

@@ -62,7 +62,8 @@ import Testing
 
     /// All keys, as the parser itself lists them when it meets one that it doesn't know.
     static let keyPaths: [String] = {
-        let text = "qqqq: 1\nlimits: {qqqq: 1}\ncors: {qqqq: 1}\nlog: {qqqq: 1}\nfeeds: {NAME: {qqqq: 1}}\n"
+        let sections = ["limits", "cors", "auth", "tls", "log"].map { "\($0): {qqqq: 1}\n" }.joined()
+        let text = "qqqq: 1\n\(sections)feeds: {NAME: {qqqq: 1}}\n"
         guard let error = #expect(throws: ConfigError.self, performing: { try parse(text) }) else { return [] }
         return error.problems.flatMap { problem -> [String] in
             guard let list = problem.message.firstMatch(of: /unknown key; known here: (.*)/) else { return [] }

@@ -67,6 +67,7 @@ private let base = "database: /data/app.db\nfeeds: {orders: }\n"
         #expect(config.limits.replays == 4 && config.limits.requestHead == 16_384)
         #expect(config.limits.requestTimeout == .seconds(10) && config.limits.writeTimeout == .seconds(60))
         #expect(config.cors.allowedOrigins.isEmpty && !config.cors.allowCredentials)
+        #expect(config.auth.tokensFile == nil && !config.auth.allowQueryToken && config.tls == nil)
         #expect("\(config.log.level)" == "info" && config.log.format == .text)
     }
 
@@ -87,7 +88,7 @@ private let base = "database: /data/app.db\nfeeds: {orders: }\n"
     }
 
     @Test func `a listen address is written back as it was read`() throws {
-        for text in ["127.0.0.1:8080", "[::1]:0", "unix:/run/rowtail.sock", "db.example:1"] {
+        for text in ["127.0.0.1:8080", "[::1]:0", "unix:/run/rowtail.sock", "db.example:1", "systemd", "systemd:http"] {
             let config = try RowtailConfig.parse(base + "listen: '\(text)'", file: "a", environment: [:])
             #expect(config.listen.map(\.description) == [text])
         }
@@ -98,6 +99,25 @@ private let base = "database: /data/app.db\nfeeds: {orders: }\n"
         ValidCase("one address", "listen: 0.0.0.0:80") { $0.listen = [.tcp(host: "0.0.0.0", port: 80)] },
         ValidCase("addresses", "listen: ['[::1]:8080', localhost:0, unix:/run/a.sock]") {
             $0.listen = [.tcp(host: "::1", port: 8080), .tcp(host: "localhost", port: 0), .unix(path: "/run/a.sock")]
+        },
+        ValidCase("sockets of systemd, by name and all", "listen: ['systemd:web 1', 'systemd:8080', unix:/run/a.sock]")
+        {
+            $0.listen = [.activated(name: "web 1"), .activated(name: "8080"), .unix(path: "/run/a.sock")]
+        },
+        ValidCase("every socket of systemd", "listen: systemd") { $0.listen = [.activated(name: nil)] },
+        ValidCase(
+            "tokens",
+            "auth: {tokens_file: '${CREDENTIALS_DIRECTORY}/tokens', allow_query_token: true}",
+            environment: ["CREDENTIALS_DIRECTORY": "/run/credentials/rowtail.service"]
+        ) {
+            $0.auth.tokensFile = "/run/credentials/rowtail.service/tokens"
+            $0.auth.allowQueryToken = true
+        },
+        ValidCase("tokens beside the file", "auth: {tokens_file: tokens}") {
+            $0.auth.tokensFile = "/etc/rowtail/tokens"
+        },
+        ValidCase("encryption", "tls: {certificate: tls/cert.pem, private_key: /secret/key.pem}") {
+            $0.tls = .init(certificate: "/etc/rowtail/tls/cert.pem", privateKey: "/secret/key.pem")
         },
         ValidCase("durations", "poll_interval: 250ms\nretry: 5m\nheartbeat_interval: 1h\ndrain_timeout: 0s") {
             $0.pollInterval = .milliseconds(250)
@@ -125,7 +145,7 @@ private let base = "database: /data/app.db\nfeeds: {orders: }\n"
             $0.limits.streamsPerAddress = 3
             $0.limits.requestHead = 1024
         },
-        ValidCase("sections without keys", "limits:\ncors: {}\nlog: ~"),
+        ValidCase("sections without keys", "limits:\ncors: {}\nauth:\ntls: {}\nlog: ~"),
         ValidCase(
             "origins",
             "cors: {allowed_origins: [https://a.example, 'http://[::1]:3000'], allow_credentials: true}"

@@ -3,7 +3,7 @@
 import HTTPTypes
 import RowtailCore
 
-/// `GET /feeds`: what there is to subscribe to, and how it fares.
+/// `GET /feeds`: what the client may subscribe to, and how it fares.
 enum FeedsRoute {
     /// The answer.
     static func answer(_ feeds: [Feed]) -> ShortAnswer {

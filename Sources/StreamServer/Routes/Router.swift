@@ -13,8 +13,8 @@ final class Router: Sendable {
         case answer(ShortAnswer)
         /// This, when it is ready.
         case later(EventLoopFuture<ShortAnswer>)
-        /// A stream of a feed.
-        case stream(Feed, StreamQuery)
+        /// A stream of a feed, for the holder of a token where one is needed.
+        case stream(Feed, StreamQuery, AccessToken?)
     }
 
     /// The methods of every path.
@@ -45,8 +45,18 @@ final class Router: Sendable {
         let target = request.path ?? "/"
         let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         let path = parts.first ?? ""
+        var query = parts.count > 1 ? parts[1] : ""
         if request.method == .options, target == "*" || isKnown(path) {
             return .answer(.empty(.noContent, [.allow: Self.allowedMethods]))
+        }
+        var token: AccessToken?
+        // First of all, so that strangers learn nothing. Browsers send no token with a preflight.
+        if request.method != .options, Authenticator.guards(path) {
+            do {
+                token = try Authenticator(access: options.access).authenticate(request, query: &query)
+            } catch {
+                return refuse(error)
+            }
         }
         guard isKnown(path) else {
             return refuse(.notFound, "there is nothing at '\(path.prefix(200))'; try /feeds")
@@ -62,8 +72,8 @@ final class Router: Sendable {
         case "/healthz": return .answer(health.alive)
         case "/readyz": return .answer(health.ready(feeds, pollInterval: options.pollInterval))
         case "/metrics": return .later(metrics.answer(feeds))
-        case "/feeds": return .answer(FeedsRoute.answer(feeds))
-        default: return stream(path.dropFirst("/feeds/".count), query: parts.count > 1 ? parts[1] : "", request)
+        case "/feeds": return .answer(FeedsRoute.answer(feeds.filter { token?.covers($0.name) ?? true }))
+        default: return stream(path.dropFirst("/feeds/".count), query: query, request, token)
         }
     }
 
@@ -78,7 +88,16 @@ final class Router: Sendable {
         .answer(RequestError(code, message, fields: fields).answer)
     }
 
-    private func stream(_ name: Substring, query: Substring, _ request: HTTPRequest) -> Target {
+    private func refuse(_ error: any Error) -> Target {
+        switch error {
+        case let error as RequestError: .answer(error.answer)
+        case let error as StreamQueryError: .answer(RequestError(error).answer)
+        default: refuse(.badRequest, "\(error)")
+        }
+    }
+
+    private func stream(_ name: Substring, query: Substring, _ request: HTTPRequest, _ token: AccessToken?) -> Target {
+        if let token, !token.covers(name) { return refuse(Authenticator.forbidden(name)) }
         guard let feed = feeds.first(where: { $0.name == name }) else {
             return refuse(.unknownFeed, "there is no feed '\(name.prefix(200))'; see /feeds")
         }
@@ -87,11 +106,9 @@ final class Router: Sendable {
             return refuse(.badRequest, "Last-Event-ID is given \(ids.count) times; send it once")
         }
         do {
-            return .stream(feed, try StreamQuery(query: query, lastEventID: ids.first))
-        } catch let error as StreamQueryError {
-            return .answer(RequestError(error).answer)
+            return .stream(feed, try StreamQuery(query: query, lastEventID: ids.first), token)
         } catch {
-            return refuse(.badRequest, "\(error)")
+            return refuse(error)
         }
     }
 }
