@@ -33,6 +33,9 @@ final class FanOut {
         let old = groups
         self.router = router
         groups = follow(router.feeds)
+        for group in groups.values where old[group.feed.name] === group {
+            group.revoke(under: options.access)
+        }
         let gone = old.filter { groups[$0.key] !== $0.value }.map(\.value)
         retired += gone
         for group in gone {

@@ -92,9 +92,13 @@ package final class Server: Sendable {
         }.get()
     }
 
-    /// Succeeds when every event loop got round to it.
-    package func respond() async throws {
-        _ = try await fanOuts.onEach { $0.eventLoop.makeSucceededVoidFuture() }.get()
+    /// How far the subscriber furthest behind is from its feed's head, in positions, which are rows but for rows that went
+    /// away.
+    ///
+    /// Feeds in mode `updated`, whose positions are times, don't count. It returns when every event loop got round to it.
+    package func furthestBehind(of feeds: [Feed]) async throws -> Int {
+        let streams = try await fanOuts.snapshot().get()
+        return feeds.filter { $0.options.mode != .updated }.map { Int(streams.lag(of: $0)) }.max() ?? 0
     }
 
     // MARK: - Listening

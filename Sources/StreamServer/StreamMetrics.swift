@@ -39,6 +39,11 @@ struct StreamMetrics: Sendable {
     var bytesSent: UInt64 = 0
     var delivery = Histogram()
 
+    /// How far the subscriber furthest behind is from a feed's head, in positions.
+    func lag(of feed: Feed) -> Double {
+        feeds[feed.name]?.furthestBehind.map { $0.distance(to: feed.status.head) } ?? 0
+    }
+
     /// Adds what another loop counted.
     mutating func merge(_ other: StreamMetrics) {
         for (name, figures) in other.feeds {

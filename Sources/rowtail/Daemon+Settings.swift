@@ -3,21 +3,26 @@
 import RowtailConfig
 import RowtailCore
 import SQLiteSource
+import ServiceManager
 import StreamServer
 
 extension ServerOptions {
     /// What the configuration file says of the server.
-    init(_ settings: RowtailConfig, version: String) {
-        self.init(
-            endpoints: settings.listen.compactMap { address in
-                switch address {
-                case .tcp(let host, let port): .tcp(host: host, port: port)
-                case .unix(let path): .unix(path: path)
-                // The server has nothing to open.
-                case .activated: nil
-                }
+    ///
+    /// - Throws: `SocketActivation.Failure` when a socket is wanted that was not handed over.
+    init(_ settings: RowtailConfig, activation: SocketActivation, version: String) throws {
+        let opened: [Endpoint] = settings.listen.compactMap { address in
+            switch address {
+            case .tcp(let host, let port): .tcp(host: host, port: port)
+            case .unix(let path): .unix(path: path)
+            case .activated: nil
             }
-        )
+        }
+        let inherited = try settings.activatedSockets(activation).map { socket in
+            let name = "systemd:\(socket.name) \(socket)"
+            return Endpoint.inherited(descriptor: socket.descriptor, isTCP: socket.isTCP, name: name)
+        }
+        self.init(endpoints: opened + inherited)
         self.version = version
         heartbeatInterval = settings.heartbeatInterval
         retry = settings.retry
@@ -35,6 +40,29 @@ extension ServerOptions {
             allowedOrigins: settings.cors.allowedOrigins,
             allowsCredentials: settings.cors.allowCredentials
         )
+    }
+}
+
+extension RowtailConfig {
+    /// The sockets that `listen` wants of those that were handed over, each once.
+    ///
+    /// - Throws: `SocketActivation.Failure` when there is none that is wanted.
+    func activatedSockets(_ activation: SocketActivation) throws -> [ActivatedSocket] {
+        var sockets: [ActivatedSocket] = []
+        for case .activated(let name) in listen {
+            for socket in try activation.sockets(named: name)
+            where !sockets.contains(where: { $0.descriptor == socket.descriptor }) {
+                sockets.append(socket)
+            }
+        }
+        return sockets
+    }
+}
+
+extension LogSettings.Format {
+    /// The format as the configuration names it.
+    init(_ format: RowtailConfig.Log.Format) {
+        self = format == .json ? .json : .text
     }
 }
 

@@ -17,8 +17,12 @@ struct Daemon {
     struct Configuration: Sendable {
         /// Reads the file anew.
         var load: @Sendable () throws -> RowtailConfig
-        /// Takes note of a configuration that is about to be in force.
+        /// Takes note of a configuration that is in force.
         var adopt: @Sendable (RowtailConfig) -> Void
+        /// What the service manager handed over.
+        var activation: SocketActivation
+        /// What the process was started with.
+        var environment: [String: String]
     }
 
     private let settings: RowtailConfig
@@ -49,18 +53,30 @@ struct Daemon {
         let plan = try await registry.plan(settings)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: processors)
         let server = try await Server(
-            options: ServerOptions(settings, version: Version.current),
+            options: ServerOptions(settings, activation: configuration.activation, version: Version.current),
             feeds: plan.feeds,
             group: group,
             logger: logger,
             replayPages: { pool.pagesRead }
         )
         logger.info("starting", metadata: ["version": "\(Version.current)", "feeds": "\(plan.feeds.count)"])
-        let reloader = Reloader(configuration, registry: registry, server: server, logger: logger)
+        let reporter = StatusReporter(
+            environment: configuration.environment,
+            registry: registry,
+            server: server,
+            logger: logger
+        )
+        let reloader = Reloader(
+            configuration,
+            registry: registry,
+            server: server,
+            reporter: reporter,
+            logger: logger
+        )
         // Services end in the reverse order: no more reloads first, then streams, then what feeds them.
         let services: [any Service] = [
             PollingService(registry: registry, plan: plan),
-            ServerService(server: server),
+            ServerService(server: server, reporter: reporter, feeds: plan.feeds, eventLoop: group.next()),
             ReloadService(reloader: reloader, hangups: hangups),
         ]
         try await ServiceGroup(
@@ -98,16 +114,35 @@ private struct PollingService: Service {
 /// Runs the server.
 private struct ServerService: Service {
     let server: Server
+    let reporter: StatusReporter
+    let feeds: [Feed]
+    let eventLoop: any EventLoop
 
     func run() async throws {
         try await server.listen()
         StartupMemory.release()
-        let lost = await cancelWhenGracefulShutdown {
-            for await endpoint in server.lostListeners { return Optional(endpoint) }
-            return nil
-        }
+        let lost = await cancelWhenGracefulShutdown { await lostListener() }
+        reporter.stopping()
         await server.drain()
         if let lost { throw LostListener(endpoint: lost) }
+    }
+
+    /// Waits for a listener that is lost, and reports on everything else meanwhile; `nil` when cancelled.
+    private func lostListener() async -> Endpoint? {
+        await withTaskGroup(of: Endpoint?.self) { group in
+            group.addTask {
+                try? await reporter.run(feeds, on: eventLoop)
+                return nil
+            }
+            group.addTask {
+                for await endpoint in server.lostListeners { return endpoint }
+                return nil
+            }
+            var lost: Endpoint?
+            while lost == nil, let result = await group.next() { lost = result }
+            group.cancelAll()
+            return lost
+        }
     }
 }
 

@@ -2,7 +2,6 @@
 
 import EventStream
 import Logging
-import NIOCore
 import NIOPosix
 import RowtailConfig
 import RowtailCore
@@ -145,14 +144,6 @@ actor FeedRegistry {
     }
 
     // MARK: - While it runs
-
-    /// Returns when every feed was polled once, whatever came of it.
-    func firstPolls() async {
-        let eventLoop = group.any()
-        for entry in entries where !entry.settings.options.isRetired {
-            try? await entry.feed.firstPoll(on: eventLoop).get()
-        }
-    }
 
     /// The feeds that are served.
     var feeds: [Feed] { entries.map(\.feed) }

@@ -9,24 +9,39 @@ struct Reloader {
     private let configuration: Daemon.Configuration
     private let registry: FeedRegistry
     private let server: Server
+    private let reporter: StatusReporter
     private let logger: Logger
 
     /// A reloader of what a daemon runs.
-    init(_ configuration: Daemon.Configuration, registry: FeedRegistry, server: Server, logger: Logger) {
+    init(
+        _ configuration: Daemon.Configuration,
+        registry: FeedRegistry,
+        server: Server,
+        reporter: StatusReporter,
+        logger: Logger
+    ) {
         self.configuration = configuration
         self.registry = registry
         self.server = server
+        self.reporter = reporter
         self.logger = logger
     }
 
     /// Reads the configuration and goes by it; one that can't be put in force is refused, and what is wrong with it logged.
     func reload() async {
+        await reporter.reloading { await takeUp() }
+    }
+
+    private func takeUp() async {
         do {
             let settings = try configuration.load()
             let plan = try await registry.plan(settings)
             // The last step that may fail, and the first that changes anything: the feeds are followed before they are
             // polled.
-            try await server.reload(options: ServerOptions(settings, version: Version.current), feeds: plan.feeds)
+            try await server.reload(
+                options: ServerOptions(settings, activation: configuration.activation, version: Version.current),
+                feeds: plan.feeds
+            )
             let change = await registry.apply(plan)
             configuration.adopt(settings)
             logger.notice(

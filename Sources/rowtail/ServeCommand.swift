@@ -33,19 +33,21 @@ struct ServeCommand: AsyncParsableCommand {
         let overrides = ConfigOverrides(listen: listen, database: database, logLevel: logLevel)
         let settings = try ConfigFile.load(config, overrides: overrides)
         let log = LogSettings(
-            format: settings.log.logFormat,
+            format: LogSettings.Format(settings.log.format),
             level: settings.log.level,
             isJournal: JournalStream.takes(environment: environment)
         )
         LoggingSystem.bootstrap { _ in LineLogHandler(log) }
         let logger = Logger(label: "rowtail")
-        warn(settings, logger)
+        warn(settings, activation, logger)
         let configuration = Daemon.Configuration(
             load: { [config] in try ConfigFile.read(config, overrides: overrides) },
             adopt: { [self] settings in
-                log.change(format: settings.log.logFormat, level: settings.log.level)
-                warn(settings, logger)
-            }
+                log.change(format: LogSettings.Format(settings.log.format), level: settings.log.level)
+                warn(settings, activation, logger)
+            },
+            activation: activation,
+            environment: environment
         )
         do {
             try await Daemon(settings, configuration: configuration, logger: logger).run()
@@ -58,8 +60,10 @@ struct ServeCommand: AsyncParsableCommand {
     /// Logs what `rowtail check` would warn of, once.
     ///
     /// What it would refuse breaks the feed, which says so itself; a database that can't be read yet is not waited for.
-    private func warn(_ settings: RowtailConfig, _ logger: Logger) {
-        let report = CheckReport(config: config, notices: settings.warnings, checks: settings.checks(patience: .zero))
+    private func warn(_ settings: RowtailConfig, _ activation: SocketActivation, _ logger: Logger) {
+        let sockets = (try? settings.activatedSockets(activation)) ?? []
+        let notices = settings.warnings(activated: sockets.map(\.description))
+        let report = CheckReport(config: config, notices: notices, checks: settings.checks(patience: .zero))
         for notice in report.notices {
             logger.warning("configuration is odd", metadata: ["reason": "\(notice)"])
         }

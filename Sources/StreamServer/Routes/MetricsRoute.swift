@@ -56,10 +56,7 @@ final class MetricsRoute: Sendable {
             .gauge,
             "How far the subscriber furthest behind is from the head, in positions."
         )
-        for (name, status) in polled {
-            let furthest = streams.feeds[name]?.furthestBehind
-            text.sample(["feed": name], furthest.map { $0.distance(to: status.head) } ?? 0)
-        }
+        for feed in feeds { text.sample(["feed": feed.name], streams.lag(of: feed)) }
         text.metric("rowtail_late_rows_total", .counter, "Rows found before the watermark after it had passed them.")
         for (name, status) in polled { text.sample(["feed": name], Double(status.lateRows)) }
         text.metric("rowtail_future_rows", .gauge, "Rows held back, as their time lies too far ahead.")
