@@ -115,6 +115,7 @@ extension RowtailConfig {
     /// about the tokens, once they were read.
     ///
     /// - Parameter activated: Where the sockets listen that systemd passed.
+    /// - Returns: One sentence each, with the remedy.
     package func warnings(activated: [String]) -> [String] {
         let defaults = Feed(name: "", database: "")
         let idle = feeds.flatMap { feed in

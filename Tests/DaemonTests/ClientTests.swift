@@ -7,10 +7,13 @@ import Testing
 extension DaemonTests {
     /// Clients that people use: all get the same rows, and survive the daemon's restarts.
     @Suite struct ClientTests {
-        @Test(arguments: ["curl", "httpx-sse", "sseclient-py", "chromium"])
+        @Test(arguments: ["curl", "httpx-sse", "sseclient-py", "chromium", "chromium-fetch"])
         func `a client gets every row across restarts of the daemon`(name: String) async throws {
             let database = try TemporaryDatabase()
             try database.insertOrders(3)
+            let token = name == "chromium-fetch" ? "0123456789abcdef" : nil
+            if let token { try DaemonProcess.write("\(token) orders\n", as: "tokens", in: database.directory) }
+            let auth = token == nil ? "" : "auth: {tokens_file: tokens}"
             let (port, pagePort) = (try DaemonProcess.freePort(), try DaemonProcess.freePort())
             let config = try DaemonProcess.write(
                 """
@@ -22,12 +25,13 @@ extension DaemonTests {
                 heartbeat_interval: 500ms
                 cors: {allowed_origins: ['http://127.0.0.1:\(pagePort)']}
                 feeds: {orders: {start: earliest}}
+                \(auth)
                 """,
                 in: database.directory
             )
             let url = "http://127.0.0.1:\(port)/feeds/orders"
             let first = try await DaemonProcess.start(config: config)
-            let client = try await Self.start(name, url, last: "12", pagePort)
+            let client = try await Self.start(name, url, last: "12", pagePort, token)
             try await Self.expectRows(1...3, of: client)
             try database.insertOrders(2, customer: "grâce \"☕\" \\ \n")
             try await Self.expectRows(1...5, of: client)
@@ -49,6 +53,10 @@ extension DaemonTests {
             #expect(try await client.end() == .exit(0), "\(client.state.value)")
             try await Self.expectRows(1...12, of: client)
             #expect(client.state.value.output.count == 12)
+            if token != nil {
+                let refusal = #"refused  401 unauthorized Bearer realm="rowtail", error="invalid_token""#
+                #expect(client.state.value.errors.first == refusal)
+            }
             #expect(!client.state.value.errors.contains { $0.hasPrefix("closed") || $0.hasPrefix("reset") })
             try await third.terminate()
         }
@@ -68,7 +76,8 @@ extension DaemonTests {
             _ name: String,
             _ url: String,
             last: String,
-            _ pagePort: Int
+            _ pagePort: Int,
+            _ token: String?
         ) async throws -> RunningProgram {
             switch name {
             case "curl":
@@ -78,7 +87,10 @@ extension DaemonTests {
             case "sseclient-py":
                 try RunningProgram(try await python(), [TestPrograms.path("follow_sseclient.py"), url, last])
             default:
-                try RunningProgram("python3", [TestPrograms.path("follow_chromium.py"), url, last, "\(pagePort)"])
+                try RunningProgram(
+                    "python3",
+                    [TestPrograms.path("follow_chromium.py"), url, last, "\(pagePort)"] + [token].compactMap(\.self)
+                )
             }
         }
 

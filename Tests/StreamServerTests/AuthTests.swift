@@ -30,13 +30,13 @@ struct AuthTests {
 
     private static func withFeeds(
         _ access: AccessList?,
-        _ configure: (inout ServerOptions) -> Void = { _ in },
+        cors: CORSPolicy = CORSPolicy(),
         _ body: (_ port: Int) async throws -> Void
     ) async throws {
         let feeds = [HandFedTable("orders", rows: 3), HandFedTable("users", rows: 3)].map(\.feed)
         let options = ServerOptions.with {
             $0.access = access
-            configure(&$0)
+            $0.cors = cors
         }
         try await withServer(feeds: feeds, options: options) { _, port in try await body(port) }
     }
@@ -180,12 +180,10 @@ struct AuthTests {
 
     @Test func `the list of feeds has those that the token may read`() async throws {
         try await Self.withFeeds(Self.list()) { port in
-            func names(_ token: String) async throws -> [Substring] {
+            for (token, names) in [(Self.all, ["orders", "users"]), (Self.some, ["orders"])] {
                 let (_, body) = try await StreamClient.ask(port: port, "/feeds", fields: Self.bearer(token))
-                return body.matches(of: /"name":"([^"]*)"/).map(\.output.1)
+                #expect(body.matches(of: /"name":"([^"]*)"/).map { String($0.output.1) } == names)
             }
-            #expect(try await names(Self.all) == ["orders", "users"])
-            #expect(try await names(Self.some) == ["orders"])
         }
     }
 
@@ -200,7 +198,7 @@ struct AuthTests {
 
     @Test func `a page of another origin can read why it is refused`() async throws {
         let policy = CORSPolicy(allowedOrigins: ["https://app.example"])
-        try await Self.withFeeds(Self.list(), { $0.cors = policy }) { port in
+        try await Self.withFeeds(Self.list(), cors: policy) { port in
             for (token, status) in [("x", 401), (Self.some, 403)] {
                 let fields = Self.bearer(token) + ["Origin: https://app.example"]
                 let (head, _) = try await StreamClient.ask(port: port, "/feeds/users", fields: fields)

@@ -35,7 +35,11 @@ struct CORSTests {
     ])
     func `an allowed origin may read every answer, streams and errors too`(_ path: String) async throws {
         let policy = CORSPolicy(allowedOrigins: ["https://other.example", "https://app.example"])
-        let expected = ["access-control-allow-origin": "https://app.example", "vary": "Origin"]
+        let expected = [
+            "access-control-allow-origin": "https://app.example",
+            "access-control-expose-headers": "Retry-After, WWW-Authenticate",
+            "vary": "Origin",
+        ]
         #expect(try await fields(policy, path) == expected)
     }
 
@@ -49,7 +53,10 @@ struct CORSTests {
 
     @Test func `a star allows all origins alike`() async throws {
         let policy = CORSPolicy(allowedOrigins: ["*"])
-        #expect(try await fields(policy) == ["access-control-allow-origin": "*"])
+        let expected = [
+            "access-control-allow-origin": "*", "access-control-expose-headers": "Retry-After, WWW-Authenticate",
+        ]
+        #expect(try await fields(policy) == expected)
     }
 
     @Test func `credentials are allowed where configured`() async throws {
@@ -57,6 +64,7 @@ struct CORSTests {
         let expected = [
             "access-control-allow-origin": "https://app.example",
             "access-control-allow-credentials": "true",
+            "access-control-expose-headers": "Retry-After, WWW-Authenticate",
             "vary": "Origin",
         ]
         #expect(try await fields(policy) == expected)

@@ -35,11 +35,14 @@ struct RevokeTests {
         let (orders, users) = (HandFedTable("orders", rows: 3), HandFedTable("users", rows: 3))
         let feeds = [orders.feed, users.feed]
         let before = AccessList([
-            AccessToken("gone"), AccessToken("less"), AccessToken("same", feeds: ["orders"]), AccessToken("more", feeds: ["orders"]),
+            AccessToken("gone"), AccessToken("less"), AccessToken("same", feeds: ["orders"]),
+            AccessToken("more", feeds: ["orders"]),
         ])
         try await withServer(feeds: feeds, options: Self.options(before), threads: 2) { server, port in
             let gone = try await Self.open(port, "gone")
-            let (lessOrders, lessUsers) = (try await Self.open(port, "less"), try await Self.open(port, "less", "users"))
+            let (lessOrders, lessUsers) = (
+                try await Self.open(port, "less"), try await Self.open(port, "less", "users")
+            )
             let (same, more) = (try await Self.open(port, "same"), try await Self.open(port, "more"))
             let after = AccessList([
                 AccessToken("less", feeds: ["users"]), AccessToken("same", feeds: ["orders"]), AccessToken("more"),
@@ -72,15 +75,15 @@ struct RevokeTests {
     }
 
     @Test func `a stream that was being opened when its token went away is ended at once`() async throws {
-        let table = HandFedTable(rows: 3, polled: false)
+        let table = HandFedTable(rows: 3)
+        table.source.hold()
         let access = AccessList([AccessToken("gone")])
         try await withServer(feeds: [table.feed], options: Self.options(access)) { server, port in
             let client = try await StreamClient.connect(port: port)
-            // Nobody knows yet where it starts.
-            try await client.request("GET", "/feeds/orders?since=1", fields: ["Authorization: Bearer gone"])
-            try await server.respond()
+            try await client.request("GET", "/feeds/orders?since=-1", fields: ["Authorization: Bearer gone"])
+            try await eventually { table.source.readsHeld == 1 }
             try await server.reload(options: Self.options(AccessList([])), feeds: [table.feed])
-            table.begin()
+            table.source.release()
             #expect(try await client.head().status == 200)
             try await Self.expectRevoked(client)
         }

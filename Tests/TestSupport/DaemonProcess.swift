@@ -42,10 +42,15 @@ package final class DaemonProcess: Sendable {
         return try RunningProgram(command[0], Array(command.dropFirst()), environment: variables)
     }
 
-    /// Writes a configuration file and returns its path.
-    package static func write(_ yaml: String, in directory: TemporaryDirectory) throws -> String {
-        let path = directory.file("rowtail.yaml")
-        try yaml.write(toFile: path, atomically: true, encoding: .utf8)
+    /// Writes a configuration file, or another that belongs to it, and returns its path.
+    @discardableResult
+    package static func write(
+        _ text: String,
+        as name: String = "rowtail.yaml",
+        in directory: TemporaryDirectory
+    ) throws -> String {
+        let path = directory.file(name)
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
         return path
     }
 
