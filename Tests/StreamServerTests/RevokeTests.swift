@@ -97,7 +97,7 @@ struct RevokeTests {
             try await client.request("GET", "/feeds/orders?since=earliest", fields: ["Authorization: Bearer gone"])
             try await eventually { table.feed.subscriberCount == 1 }
             for _ in 0..<20 { table.publish(1000) }
-            try await server.respond()
+            _ = try await StreamClient.ask(port: port, "/metrics")
             try await server.reload(options: Self.options(AccessList([])), feeds: [table.feed])
             try await client.resumeReading()
             #expect(try await client.head().status == 200)
