@@ -25,9 +25,11 @@ struct Cohort {
 
     /// Whether a subscriber at the head may join: it stands where the others do, and goes on without an end of its own.
     ///
-    /// One that waits for a page from before a break doesn't, or all of them would wait for it.
+    /// One that waits for a page from before a break doesn't, or all of them would wait for it. Nor does one whose bytes
+    /// aren't those of the segment.
     func takes(_ subscriber: Subscriber) -> Bool {
-        guard let own = subscriber.state, own.isOpenEnded, !own.awaitsPage, subscriber.isChunked else { return false }
+        guard let own = subscriber.state, own.isOpenEnded, !own.awaitsPage else { return false }
+        guard subscriber.isChunked, subscriber.descriptor != nil else { return false }
         return state.map(own.stands) ?? true
     }
 
@@ -37,7 +39,7 @@ struct Cohort {
         subscriber.index = members.count
         subscriber.isInCohort = true
         members.append(subscriber)
-        descriptors.append(subscriber.descriptor)
+        descriptors.append(subscriber.descriptor ?? -1)
         progress.append(subscriber.lastProgress)
         ends.append(subscriber.endsAt ?? .distantFuture)
     }

@@ -4,15 +4,15 @@ import Glibc
 import NIOCore
 import NIOHTTP1
 
-/// One connection, from its first byte to its last: lets one request at a time through to the HTTP codec, and carries a
-/// stream after the codec was taken out of the pipeline.
+/// One HTTP/1 connection, from its first byte to its last: lets one request at a time through to the HTTP codec, and
+/// carries a stream after the codec was taken out of the pipeline.
 ///
 /// Heads are cut out of the byte stream here, so that their size and time are bounded, pipelined requests wait their
 /// turn, and the codec never holds bytes of the next request when it is removed. Bodies are never read: a request that
 /// carries one is answered from its head, and the connection is closed.
 ///
 /// Sources: RFC 9112, sections 2.1 (message format), 9.3 (persistence) and 9.6 (tear-down).
-final class ConnectionHandler: ChannelDuplexHandler {
+final class ConnectionHandler: ChannelDuplexHandler, StreamTransport {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
     typealias OutboundIn = ByteBuffer
@@ -34,6 +34,10 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private static let lingerTime = TimeAmount.seconds(2)
 
     private let fanOut: FanOut
+    /// Whether it goes through TLS.
+    let isSecure: Bool
+    /// When the first request is due, where that was counted from before the connection was HTTP/1.
+    private let firstRequestBy: NIODeadline?
     private var phase = Phase.reading {
         didSet { countBusy() }
     }
@@ -48,8 +52,10 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// Whether the request that is being answered is the last of this connection.
     private var servesNoMore = false
 
-    init(fanOut: FanOut) {
+    init(fanOut: FanOut, isSecure: Bool = false, firstRequestBy: NIODeadline? = nil) {
         self.fanOut = fanOut
+        self.isSecure = isSecure
+        self.firstRequestBy = firstRequestBy
     }
 
     /// What bounds a client's doings, as the configuration has it now.
@@ -69,7 +75,12 @@ final class ConnectionHandler: ChannelDuplexHandler {
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         try? installCodec(context)
-        if context.channel.isActive { armDeadline(context, limits.requestTimeout) }
+        guard context.channel.isActive else { return }
+        if let firstRequestBy {
+            armDeadline(context, at: firstRequestBy)
+        } else {
+            armDeadline(context, limits.requestTimeout)
+        }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -138,7 +149,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         case .answering:
             break
         case .lingering:
-            context.close(promise: nil)
+            context.cut()
         case .streaming(let subscriber, let group):
             // A closed peer answers with a reset, which shows at once; a half-closed one goes on.
             group.beat(subscriber)
@@ -146,7 +157,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        context.close(promise: nil)
+        context.cut()
     }
 
     private func closed() {
@@ -180,8 +191,17 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private func armDeadline(_ context: ChannelHandlerContext, _ limit: Duration?) {
         deadline?.cancel()
         guard let limit else { return }
-        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-        deadline = context.eventLoop.scheduleTask(in: TimeAmount(limit)) { bound.value.close(promise: nil) }
+        armDeadline(context, at: .now() + TimeAmount(limit))
+    }
+
+    private func armDeadline(_ context: ChannelHandlerContext, at time: NIODeadline) {
+        deadline?.cancel()
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        deadline = context.eventLoop.scheduleTask(deadline: time) {
+            let (handler, context) = bound.value
+            // Between requests there is a farewell; an answer that is under way must not look complete.
+            if case .reading = handler.phase, handler.isSecure { handler.linger(context) } else { context.cut() }
+        }
     }
 
     /// Lets the next whole head through, if it is its turn.
@@ -273,8 +293,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
             return
         }
         context.close(mode: .output, promise: nil)
-        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-        deadline = context.eventLoop.scheduleTask(in: Self.lingerTime) { bound.value.close(promise: nil) }
+        armDeadline(context, at: .now() + Self.lingerTime)
         if readWasHeld {
             readWasHeld = false
             context.read()
@@ -304,12 +323,26 @@ final class ConnectionHandler: ChannelDuplexHandler {
         }
     }
 
-    /// Sends bytes of a stream through the channel, after everything that it still holds.
+    private(set) lazy var socket: CInt? = context?.channel.socketDescriptor
+
+    /// TLS encrypts every byte for its connection.
+    var descriptor: CInt? { isSecure ? nil : socket }
+
     func write(_ buffer: ByteBuffer) -> EventLoopFuture<Void> {
         guard let context else { return fanOut.eventLoop.makeFailedFuture(ChannelError.ioOnClosedChannel) }
+        var rest = buffer
+        // TLS keeps a buffer as large as what it was given at once.
+        while isSecure, rest.readableBytes > SharedPiece.byteLimit {
+            guard let part = rest.readSlice(length: SharedPiece.byteLimit) else { break }
+            context.writeAndFlush(wrapOutboundOut(part), promise: nil)
+        }
         let promise = context.eventLoop.makePromise(of: Void.self)
-        context.writeAndFlush(wrapOutboundOut(buffer), promise: promise)
+        context.writeAndFlush(wrapOutboundOut(rest), promise: promise)
         return promise.futureResult
+    }
+
+    func unacknowledged() -> Int? {
+        socket.flatMap(SocketWriter.unacknowledged)
     }
 
     /// Sends a stream's last bytes; then the connection takes requests again, or is closed.
@@ -329,8 +362,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         limitWrite()
     }
 
-    /// Cuts the connection, without what would make a body look complete.
     func abort() {
-        context?.close(promise: nil)
+        context?.cut()
     }
 }

@@ -16,6 +16,8 @@ final class FanOut {
     private(set) var router: Router
     private var timer: RepeatedTask?
     private var busyConnections = 0
+    /// The HTTP/2 connections, whose clients are told of a drain ahead of their streams' ends.
+    private var multiplexed: [ObjectIdentifier: HTTP2Connection] = [:]
     private var emptied: [EventLoopPromise<Void>] = []
 
     /// Begins to follow the router's feeds; before they are polled.
@@ -96,6 +98,9 @@ final class FanOut {
     func drain(before deadline: NIODeadline) -> EventLoopFuture<Void> {
         isDraining = true
         updateNow()
+        for connection in multiplexed.values {
+            connection.drain()
+        }
         for group in groups.values {
             group.endAll(.drain)
         }
@@ -126,6 +131,16 @@ final class FanOut {
     func countBusy(_ change: Int) {
         busyConnections += change
         if busyConnections == 0 { succeedEmptied() }
+    }
+
+    /// Remembers an HTTP/2 connection until it is closed.
+    func opened(_ connection: HTTP2Connection) {
+        multiplexed[ObjectIdentifier(connection)] = connection
+    }
+
+    /// Forgets an HTTP/2 connection.
+    func closed(_ connection: HTTP2Connection) {
+        multiplexed[ObjectIdentifier(connection)] = nil
     }
 
     private func stop() {

@@ -76,11 +76,11 @@ extension FeedGroup {
 
     /// Hands the batch to the kernel.
     private func flush(_ subscriber: Subscriber) {
-        guard subscriber.isChunked else {
-            flushUnframed(subscriber)
+        guard subscriber.isChunked, let descriptor = subscriber.descriptor else {
+            flushPiece(subscriber)
             return
         }
-        conclude(SocketWriter.send(batch, to: subscriber.descriptor), for: subscriber)
+        conclude(SocketWriter.send(batch, to: descriptor), for: subscriber)
     }
 
     /// Records what of the batch the kernel took, and leaves the rest of an event that was cut to the channel.
@@ -118,20 +118,23 @@ extension FeedGroup {
         countReset(.rewound, UInt64(slice.segment.resets(in: sent.startIndex..<sent.endIndex)))
     }
 
-    /// HTTP/1.0 knows no chunks: one piece at a time, through the channel.
-    private func flushUnframed(_ subscriber: Subscriber) {
+    /// Hands one piece to the channel, where bytes aren't sent as they stand in the segment.
+    private func flushPiece(_ subscriber: Subscriber) {
         let slice = batch.slices[0]
-        let plain = ChunkFraming.unframed(UnsafeRawBufferPointer(rebasing: slice.segment.bytes[slice.bytes]))
-        record(slice, events: slice.events.count, for: subscriber)
-        fanOut.metrics.bytesSent += UInt64(plain.count)
-        plain.withUnsafeBytes { hold($0, for: subscriber) }
+        let (events, buffer) = subscriber.isChunked ? pieces.chunked.take(from: slice) : pieces.plain.take(from: slice)
+        record(slice, events: events, for: subscriber)
+        fanOut.metrics.bytesSent += UInt64(buffer.readableBytes)
+        hold(buffer, for: subscriber)
     }
 
     /// Leaves bytes to the channel; the subscriber waits until the kernel took them.
-    func hold(_ bytes: UnsafeRawBufferPointer, for subscriber: Subscriber) {
+    private func hold(_ bytes: UnsafeRawBufferPointer, for subscriber: Subscriber) {
+        hold(ByteBuffer(bytes: bytes), for: subscriber)
+    }
+
+    /// Leaves bytes to the channel; the subscriber waits until the kernel took them.
+    func hold(_ buffer: ByteBuffer, for subscriber: Subscriber) {
         separate(subscriber)
-        var buffer = ByteBufferAllocator().buffer(capacity: bytes.count)
-        buffer.writeBytes(bytes)
         subscriber.heldWrites += 1
         subscriber.unacknowledged = nil
         let bound = NIOLoopBound((self, subscriber), eventLoop: eventLoop)
@@ -140,7 +143,8 @@ extension FeedGroup {
             guard case .success = result, !subscriber.isClosed else { return }
             subscriber.heldWrites -= 1
             subscriber.lastProgress = .now()
-            // Not from inside the pump: most writes complete at once.
+            // Most writes complete at once: then the pump under way goes on by itself.
+            guard !subscriber.isPumping else { return }
             group.eventLoop.execute { bound.value.0.pump(bound.value.1) }
         }
     }
@@ -153,11 +157,11 @@ extension FeedGroup {
         text.withUTF8 { bytes in
             fanOut.metrics.bytesSent += UInt64(bytes.count)
             let bytes = UnsafeRawBufferPointer(bytes)
-            if subscriber.isBlocked {
+            guard let descriptor = subscriber.descriptor, !subscriber.isBlocked else {
                 hold(bytes, for: subscriber)
                 return
             }
-            switch SocketWriter.send(bytes, to: subscriber.descriptor) {
+            switch SocketWriter.send(bytes, to: descriptor) {
             case .sent(let count):
                 if count < bytes.count { hold(UnsafeRawBufferPointer(rebasing: bytes[count...]), for: subscriber) }
             case .failed:

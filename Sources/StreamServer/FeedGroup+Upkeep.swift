@@ -9,6 +9,8 @@ extension FeedGroup {
     /// Sees to heartbeats, greatest ages and clients that take nothing.
     func tick(_ options: ServerOptions) {
         let now = fanOut.now
+        pieces.chunked.forget()
+        pieces.plain.forget()
         let heartbeat = TimeAmount(options.heartbeatInterval)
         if stragglers.contains(where: { $0.undecided != nil }), feed.status.isCurrent { settle() }
         for subscriber in cohort.due(at: now, heartbeat: heartbeat) + stragglers where !subscriber.isClosed {
@@ -38,7 +40,7 @@ extension FeedGroup {
 
     private func watchBlocked(_ subscriber: Subscriber, _ options: ServerOptions) {
         subscriber.state?.releasePage()
-        let pending = SocketWriter.unacknowledged(subscriber.descriptor)
+        let pending = subscriber.connection.unacknowledged()
         if pending != subscriber.unacknowledged {
             subscriber.unacknowledged = pending
             subscriber.lastProgress = fanOut.now

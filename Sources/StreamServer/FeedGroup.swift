@@ -20,6 +20,8 @@ final class FeedGroup {
     var stragglers: [Subscriber] = []
     /// What is being sent; kept for its memory.
     var batch = SendBatch()
+    /// What went through channels last, with chunk framing and without.
+    var pieces = (chunked: SharedPiece(isChunked: true), plain: SharedPiece(isChunked: false))
     /// Why no stream of this feed goes on, once that is so.
     var ending: EndReason?
     private var isPumpDue = false
@@ -86,9 +88,9 @@ final class FeedGroup {
             // The tokens changed while its start was looked up.
             subscriber.ending = .unauthorized
         }
-        var text = subscriber.isChunked ? ChunkFraming.chunk(frame) : frame
+        let text = subscriber.isChunked ? ChunkFraming.chunk(frame) : frame
         fanOut.metrics.bytesSent += UInt64(text.utf8.count)
-        text.withUTF8 { hold(UnsafeRawBufferPointer($0), for: subscriber) }
+        hold(ByteBuffer(string: text), for: subscriber)
     }
 
     /// Puts a subscriber on the list of those who go on by themselves.

@@ -7,8 +7,8 @@ import NIOHTTP1
 import NIOHTTPTypesHTTP1
 import RowtailCore
 
-/// Answers the requests of one HTTP/1 connection, each from its head.
-final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
+/// Takes the requests of one HTTP/1 connection, each by its head, and writes their answers.
+final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler, AnswerWriter {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 
@@ -67,14 +67,14 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             if head.version == .http1_1, head.headers["host"].count != 1 {
                 throw RequestError(.badRequest, "an HTTP/1.1 request has exactly one Host field; send it")
             }
-            guard let request = try? HTTPRequest(head, secure: false, splitCookie: false) else {
+            guard let request = try? HTTPRequest(head, secure: connection.isSecure, splitCookie: false) else {
                 throw RequestError(.badRequest, "the request's head makes no sense")
             }
-            handle(request, context)
+            Responder(fanOut: fanOut, address: context.remoteAddress?.ipAddress, writer: self).respond(to: request)
         } catch let error as RequestError {
-            answer(error.answer)
+            send(error.answer)
         } catch {
-            answer(RequestError(.badRequest, "\(error)").answer)
+            send(RequestError(.badRequest, "\(error)").answer)
         }
     }
 
@@ -98,67 +98,14 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         tookHead = true
         // What follows such a head can't be told apart from it.
         exchange = Exchange(isHead: false, version: .http1_1, staysOpen: false)
-        answer(error.answer)
-    }
-
-    private func handle(_ request: HTTPRequest, _ context: ChannelHandlerContext) {
-        switch fanOut.router.route(request) {
-        case .answer(let answer):
-            self.answer(answer, to: request)
-        case .later(let future):
-            let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
-            future.hop(to: context.eventLoop).whenComplete { result in
-                let answer = (try? result.get()) ?? RequestError(.unavailable, "no answer could be made").answer
-                bound.value.answer(answer, to: request)
-            }
-        case .stream(let feed, let query, let token):
-            guard let group = fanOut.groups[feed.name] else {
-                answer(RequestError(.unknownFeed, "there is no feed '\(feed.name)'").answer, to: request)
-                return
-            }
-            let opening = StreamOpening(
-                feed: feed,
-                group: group,
-                fanOut: fanOut,
-                address: context.remoteAddress?.ipAddress,
-                token: token
-            )
-            let bound = NIOLoopBound((self, group), eventLoop: context.eventLoop)
-            opening.open(query).whenComplete { result in
-                let (handler, group) = bound.value
-                handler.conclude(result, request, group)
-            }
-        }
-    }
-
-    private func conclude(
-        _ result: Result<StreamOpening.Outcome, any Error>,
-        _ request: HTTPRequest,
-        _ group: FeedGroup
-    ) {
-        switch result {
-        case .success(.answer(let answer)):
-            self.answer(answer, to: request)
-        case .success(.stream(let ticket)):
-            stream(ticket, request, group)
-        case .failure(let error as RequestError):
-            answer(error.answer, to: request)
-        case .failure(let error):
-            answer(RequestError(.unavailable, "\(error); try again").answer, to: request)
-        }
+        send(error.answer)
     }
 
     // MARK: - Answers
 
-    private func answer(_ answer: ShortAnswer, to request: HTTPRequest) {
-        var answer = answer
-        answer.fields.append(
-            contentsOf: fanOut.options.cors.fields(for: request, isPreflight: request.method == .options)
-        )
-        self.answer(answer)
-    }
+    var awaitsAnswer: Bool { exchange != nil && context != nil && !isClosed }
 
-    private func answer(_ answer: ShortAnswer) {
+    func send(_ answer: ShortAnswer) {
         guard let exchange, let context, !isClosed else { return }
         self.exchange = nil
         var fields = answer.fields
@@ -192,69 +139,31 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         return context.write(wrapOutboundOut(.head(head)))
     }
 
-    /// The fields of every stream; proxies that would hold events back or keep them are told not to.
-    private func streamFields(_ request: HTTPRequest, _ exchange: Exchange) -> HTTPFields {
-        var fields: HTTPFields = [
-            .contentType: "text/event-stream",
-            .cacheControl: "no-cache, no-transform",
-            .accelBuffering: "no",
-        ]
-        if exchange.version == .http1_1 { fields[.connection] = exchange.staysOpen ? "keep-alive" : "close" }
-        fields.append(contentsOf: fanOut.options.cors.fields(for: request))
-        return fields
-    }
-
     // MARK: - Streams
 
-    private func stream(_ ticket: StreamOpening.Ticket, _ request: HTTPRequest, _ group: FeedGroup) {
-        guard let exchange, let context, !isClosed else {
-            ticket.release()
-            return
-        }
-        var fields = streamFields(request, exchange)
-        if exchange.isHead {
-            ticket.release()
-            self.exchange = nil
-            fields[.connection] = "close"
-            // No end: to the encoder it would be that of a chunked body, which the answer to HEAD hasn't.
-            let bound = NIOLoopBound(connection, eventLoop: context.eventLoop)
-            write(.ok, fields, exchange, context).whenComplete { _ in bound.value.answered(staysOpen: false) }
-            context.flush()
-            connection.limitWrite()
-            return
-        }
-        guard
-            let descriptor = try? context.pipeline.syncOperations.withUnsafeTransportIfAvailable(
-                of: NIOBSDSocket.Handle.self,
-                { $0 }
-            )
-        else {
-            ticket.release()
-            connection.abort()
-            return
-        }
+    func sendHead(_ fields: HTTPFields) {
+        guard let exchange, let context else { return }
         self.exchange = nil
-        write(.ok, fields, exchange, context)
-        let subscriber = ticket.makeSubscriber(
-            connection: connection,
-            descriptor: descriptor,
-            isChunked: exchange.version == .http1_1
-        )
-        fanOut.metrics.streams[.opened, default: 0] += 1
-        connection.becomeStream(subscriber, of: group, staysOpen: exchange.staysOpen)
-        group.add(subscriber, firstFrame: ticket.firstFrame)
+        var fields = fields
+        fields[.connection] = "close"
+        // No end: to the encoder it would be that of a chunked body, which the answer to HEAD hasn't.
+        let bound = NIOLoopBound(connection, eventLoop: context.eventLoop)
+        write(.ok, fields, exchange, context).whenComplete { _ in bound.value.answered(staysOpen: false) }
+        context.flush()
+        connection.limitWrite()
     }
-}
 
-extension HTTPField.Name {
-    /// Tells nginx not to collect an answer before it passes it on.
-    static let accelBuffering = name("x-accel-buffering")
-    /// The id that a client holds (WHATWG HTML, section 9.2.4).
-    static let lastEventID = name("last-event-id")
-
-    // Names that are written above are tokens.
-    private static func name(_ text: String) -> HTTPField.Name {
-        guard let name = HTTPField.Name(text) else { preconditionFailure("'\(text)' is no field name") }
-        return name
+    func begin(_ ticket: StreamOpening.Ticket, _ fields: HTTPFields, of group: FeedGroup) -> Subscriber {
+        let isChunked = exchange?.version == .http1_1
+        let staysOpen = exchange?.staysOpen ?? false
+        if let exchange, let context {
+            var fields = fields
+            if isChunked { fields[.connection] = staysOpen ? "keep-alive" : "close" }
+            write(.ok, fields, exchange, context)
+        }
+        exchange = nil
+        let subscriber = ticket.makeSubscriber(on: connection, isChunked: isChunked)
+        connection.becomeStream(subscriber, of: group, staysOpen: staysOpen)
+        return subscriber
     }
 }

@@ -199,7 +199,13 @@ package final class Server: Sendable {
             .childChannelInitializer { [fanOuts] channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard let fanOut = fanOuts.current(channel.eventLoop) else { return }
-                    try channel.pipeline.syncOperations.addHandler(ConnectionHandler(fanOut: fanOut))
+                    let pipeline = channel.pipeline.syncOperations
+                    // Who connects to a unix socket is on this machine.
+                    if isTCP, fanOut.options.tls != nil {
+                        try pipeline.addHandlers([FirstByteHandler(fanOut: fanOut), HandshakeHandler(fanOut: fanOut)])
+                    } else {
+                        try pipeline.addHandler(ConnectionHandler(fanOut: fanOut))
+                    }
                 }
             }
         guard isTCP else { return bootstrap }

@@ -49,6 +49,11 @@ package struct ServerOptions: Sendable {
     /// Where to listen, at least one.
     package var endpoints: [Endpoint]
 
+    /// The certificate for TCP listeners, which then speak TLS only; `nil` for plain HTTP.
+    ///
+    /// Unix sockets are always plain.
+    package var tls: TLSIdentity?
+
     /// How long a stream is idle before a comment is sent on it.
     package var heartbeatInterval: Duration = .seconds(15)
 

@@ -46,10 +46,9 @@ struct StreamOpening {
         }
 
         /// Makes the subscriber, which gives the place back when it is closed.
-        func makeSubscriber(connection: ConnectionHandler, descriptor: CInt, isChunked: Bool) -> Subscriber {
+        func makeSubscriber(on connection: any StreamTransport, isChunked: Bool) -> Subscriber {
             let subscriber = Subscriber(
                 connection: connection,
-                descriptor: descriptor,
                 isChunked: isChunked,
                 endsAt: endsAt,
                 now: .now(),

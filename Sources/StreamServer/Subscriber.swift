@@ -7,7 +7,7 @@ import RowtailCore
 /// One client's stream on its event loop: its position and its connection.
 ///
 /// It keeps no bytes: what the kernel doesn't take is read again, from the tail or from the table, when the client took
-/// what came before. Only the rest of one event that was cut in the middle waits in the channel.
+/// what came before. Only the rest of one event that was cut in the middle waits in the channel, or one ``SharedPiece``.
 final class Subscriber {
     /// A request whose start isn't known yet.
     final class Undecided: Sendable {
@@ -20,12 +20,12 @@ final class Subscriber {
         }
     }
 
-    let connection: ConnectionHandler
+    let connection: any StreamTransport
     /// Gives the stream's place back.
     let onClose: @Sendable () -> Void
-    /// The socket, looked up once per connection.
-    let descriptor: CInt
-    /// Whether the body is in chunks, as HTTP/1.1 clients get it.
+    /// The socket that takes the bytes as they are, looked up once per stream; `nil` where the channel has to work on them.
+    let descriptor: CInt?
+    /// Whether the body is in chunks, as HTTP/1.1 clients get it; HTTP/1.0 knows none, and HTTP/2 needs none.
     let isChunked: Bool
     /// When the stream is to end so that the client reconnects.
     let endsAt: NIODeadline?
@@ -63,15 +63,14 @@ final class Subscriber {
     var isBlocked: Bool { heldWrites > 0 }
 
     init(
-        connection: ConnectionHandler,
-        descriptor: CInt,
+        connection: any StreamTransport,
         isChunked: Bool,
         endsAt: NIODeadline?,
         now: NIODeadline,
         onClose: @escaping @Sendable () -> Void
     ) {
         self.connection = connection
-        self.descriptor = descriptor
+        descriptor = connection.descriptor
         self.isChunked = isChunked
         self.endsAt = endsAt
         self.onClose = onClose

@@ -22,6 +22,16 @@ actor ByteReader {
         ByteReaderHandler(continuation)
     }
 
+    /// Takes bytes that came another way.
+    nonisolated func take(_ buffer: ByteBuffer) {
+        continuation.yield(buffer)
+    }
+
+    /// No more bytes will come.
+    nonisolated func finish() {
+        continuation.finish()
+    }
+
     /// Reads from a channel that reads only when it is asked to; `nil` when it reads by itself.
     func pull(from channel: (any Channel)?) {
         source = channel
@@ -82,6 +92,21 @@ actor ByteReader {
             if let line = Self.line(of: &body) { return line }
             guard !sawFinalChunk, try await moreBody() else { return nil }
         }
+    }
+
+    /// The next block of a stream; `nil` at its end.
+    func frame() async throws -> StreamClient.Frame? {
+        var frame = StreamClient.Frame()
+        var isEmpty = true
+        while let line = try await bodyLine() {
+            if line.isEmpty {
+                if isEmpty { continue }
+                return frame
+            }
+            isEmpty = false
+            frame.read(line[...])
+        }
+        return nil
     }
 
     private func moreBody() async throws -> Bool {

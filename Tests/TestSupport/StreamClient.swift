@@ -4,10 +4,10 @@ import Glibc
 import NIOCore
 import NIOPosix
 
-/// A raw HTTP/1 client on a real socket: sends what it is told, byte for byte, and reads answers and streams.
+/// A raw HTTP/1 client on a real socket, by TLS or not: sends what it is told, byte for byte, and reads answers and streams.
 ///
 /// One task reads from it. Reading is paused with `reads: false`, as a stalled client does.
-package final class StreamClient: Sendable {
+package final class StreamClient: FrameReader {
     /// An answer's head.
     package struct Head: Sendable {
         /// The version, status and reason.
@@ -75,10 +75,12 @@ package final class StreamClient: Sendable {
 
     private let channel: any Channel
     private let reader: ByteReader
+    private let facts: Watched<TLSClient.Facts>
 
-    private init(channel: any Channel, reader: ByteReader) {
+    private init(channel: any Channel, reader: ByteReader, facts: Watched<TLSClient.Facts>) {
         self.channel = channel
         self.reader = reader
+        self.facts = facts
     }
 
     // MARK: - Connecting
@@ -86,36 +88,43 @@ package final class StreamClient: Sendable {
     /// Opens a connection.
     ///
     /// Without `reads`, what comes in is left in the kernel until the test asks for it, `readSize` bytes at a time.
-    /// `receiveBuffer` is the size of the socket's receive buffer, `nil` for the system's.
+    /// `receiveBuffer` is the size of the socket's receive buffer, `nil` for the system's. With `tls` the handshake is over
+    /// when this returns.
     package static func connect(
         host: String = "127.0.0.1",
         port: Int,
+        tls: TLSClient? = nil,
         reads: Bool = true,
         readSize: Int = 4096,
         receiveBuffer: Int? = nil
     ) async throws -> StreamClient {
-        try await connect(reads: reads, readSize: readSize, receiveBuffer: receiveBuffer) {
+        try await connect(tls: tls, reads: reads, readSize: readSize, receiveBuffer: receiveBuffer) {
             $0.connect(host: host, port: port)
         }
     }
 
     /// Opens a connection to a unix socket.
     package static func connect(unix path: String, reads: Bool = true) async throws -> StreamClient {
-        try await connect(reads: reads, readSize: 4096, receiveBuffer: nil) { $0.connect(unixDomainSocketPath: path) }
+        try await connect(tls: nil, reads: reads, readSize: 4096, receiveBuffer: nil) {
+            $0.connect(unixDomainSocketPath: path)
+        }
     }
 
     private static func connect(
+        tls: TLSClient?,
         reads: Bool,
         readSize: Int,
         receiveBuffer: Int?,
         _ open: (ClientBootstrap) -> EventLoopFuture<any Channel>
     ) async throws -> StreamClient {
         let reader = ByteReader()
+        let facts = Watched(TLSClient.Facts())
         var bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelOption(.allowRemoteHalfClosure, value: true)
-            .channelOption(.autoRead, value: reads)
+            .channelOption(.autoRead, value: reads || tls != nil)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    try tls?.addHandlers(to: channel, facts)
                     try channel.pipeline.syncOperations.addHandler(reader.handler())
                 }
             }
@@ -129,18 +138,23 @@ package final class StreamClient: Sendable {
             bootstrap = bootstrap.channelOption(.socketOption(.so_rcvbuf), value: SocketOptionValue(receiveBuffer))
         }
         let channel = try await open(bootstrap).get()
+        if tls != nil {
+            try await TLSClient.handshake(facts)
+            try await channel.setOption(.autoRead, value: reads).get()
+        }
         await reader.pull(from: reads ? nil : channel)
-        return StreamClient(channel: channel, reader: reader)
+        return StreamClient(channel: channel, reader: reader, facts: facts)
     }
 
     /// Opens a stream and reads its head.
     package static func stream(
         port: Int,
         _ path: String,
+        tls: TLSClient? = nil,
         lastEventID: String? = nil,
         fields: [String] = []
     ) async throws -> (StreamClient, Head) {
-        let client = try await connect(port: port)
+        let client = try await connect(port: port, tls: tls)
         let id = lastEventID.map { ["Last-Event-ID: \($0)"] } ?? []
         try await client.request("GET", path, fields: id + fields)
         return (client, try await client.head())
@@ -196,6 +210,15 @@ package final class StreamClient: Sendable {
         try await channel.setOption(.autoRead, value: true).get()
     }
 
+    /// The serial number of the server's certificate, in hexadecimal digits.
+    package var serverSerial: String { facts.value.serial }
+
+    /// The protocol that the server chose by ALPN.
+    package var chosenProtocol: String? { facts.value.chosen }
+
+    /// Whether the server said goodbye by TLS before it ended the connection.
+    package var sawFarewell: Bool { facts.value.sawFarewell }
+
     /// The port of this side.
     package var localPort: Int { channel.localAddress?.port ?? 0 }
 
@@ -246,10 +269,11 @@ package final class StreamClient: Sendable {
     package static func ask(
         port: Int,
         _ path: String,
+        tls: TLSClient? = nil,
         method: String = "GET",
         fields: [String] = []
     ) async throws -> (head: Head, body: String) {
-        let client = try await connect(port: port)
+        let client = try await connect(port: port, tls: tls)
         let answer = try await client.ask(path, method: method, fields: fields)
         await client.close()
         return answer
@@ -262,34 +286,7 @@ package final class StreamClient: Sendable {
 
     /// Reads the next block of a stream; `nil` at the end of the body or of the connection.
     package func frame() async throws -> Frame? {
-        var frame = Frame()
-        var isEmpty = true
-        while let line = try await reader.bodyLine() {
-            if line.isEmpty {
-                if isEmpty { continue }
-                return frame
-            }
-            isEmpty = false
-            frame.read(line[...])
-        }
-        return nil
-    }
-
-    /// Reads the next frame that is an event, passing over comments and checkpoints.
-    package func event() async throws -> Frame? {
-        while let frame = try await frame() {
-            if frame.data != nil { return frame }
-        }
-        return nil
-    }
-
-    /// Reads events until there are so many, or the end.
-    package func events(_ count: Int) async throws -> [Frame] {
-        var events: [Frame] = []
-        while events.count < count, let event = try await event() {
-            events.append(event)
-        }
-        return events
+        try await reader.frame()
     }
 
     /// Whether the body came to an end in order: with its final chunk.

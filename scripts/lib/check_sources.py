@@ -34,9 +34,13 @@ HOMES = {
     "UnixSignals": {"Sources/rowtail"},
     "NIOPosix": {"Sources/SQLiteSource", "Sources/StreamServer", "Sources/rowtail"},
     "NIOHTTP1": {"Sources/StreamServer"},
+    "NIOHPACK": {"Sources/StreamServer"},
+    "NIOHTTP2": {"Sources/StreamServer"},
     "NIOHTTPTypes": {"Sources/StreamServer"},
     "NIOHTTPTypesHTTP1": {"Sources/StreamServer"},
     "HTTPTypes": {"Sources/StreamServer"},
+    "NIOSSL": {"Sources/StreamServer"},
+    "NIOTLS": {"Sources/StreamServer"},
 }
 # Tests may use the rest to drive what they test.
 HOMES_IN_TESTS = {"GRDB", "GRDBSQLite"}

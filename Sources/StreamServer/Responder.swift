@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EventStream
+import HTTPTypes
+import NIOCore
+import RowtailCore
+
+/// Finds the answer to a request, whatever version of HTTP it came in.
+///
+/// A request is judged from its head alone.
+struct Responder {
+    let fanOut: FanOut
+    /// The client's address; `nil` on a unix socket.
+    let address: String?
+    let writer: any AnswerWriter
+
+    /// Answers a request, now or when the answer is known.
+    func respond(to request: HTTPRequest) {
+        let bound = NIOLoopBound(self, eventLoop: fanOut.eventLoop)
+        switch fanOut.router.route(request) {
+        case .answer(let answer):
+            send(answer, to: request)
+        case .later(let future):
+            future.hop(to: fanOut.eventLoop).whenComplete { result in
+                let answer = (try? result.get()) ?? RequestError(.unavailable, "no answer could be made").answer
+                bound.value.send(answer, to: request)
+            }
+        case .stream(let feed, let query, let token):
+            guard let group = fanOut.groups[feed.name] else {
+                send(RequestError(.unknownFeed, "there is no feed '\(feed.name)'").answer, to: request)
+                return
+            }
+            let opening = StreamOpening(feed: feed, group: group, fanOut: fanOut, address: address, token: token)
+            let boundGroup = NIOLoopBound(group, eventLoop: fanOut.eventLoop)
+            opening.open(query).whenComplete { result in
+                bound.value.conclude(result, request, boundGroup.value)
+            }
+        }
+    }
+
+    private func conclude(
+        _ result: Result<StreamOpening.Outcome, any Error>,
+        _ request: HTTPRequest,
+        _ group: FeedGroup
+    ) {
+        switch result {
+        case .success(.answer(let answer)):
+            send(answer, to: request)
+        case .success(.stream(let ticket)):
+            begin(ticket, request, group)
+        case .failure(let error as RequestError):
+            send(error.answer, to: request)
+        case .failure(let error):
+            send(RequestError(.unavailable, "\(error); try again").answer, to: request)
+        }
+    }
+
+    private func send(_ answer: ShortAnswer, to request: HTTPRequest) {
+        var answer = answer
+        answer.fields.append(
+            contentsOf: fanOut.options.cors.fields(for: request, isPreflight: request.method == .options)
+        )
+        writer.send(answer)
+    }
+
+    private func begin(_ ticket: StreamOpening.Ticket, _ request: HTTPRequest, _ group: FeedGroup) {
+        guard writer.awaitsAnswer else {
+            ticket.release()
+            return
+        }
+        let fields = streamFields(request)
+        if request.method == .head {
+            ticket.release()
+            writer.sendHead(fields)
+            return
+        }
+        fanOut.metrics.streams[.opened, default: 0] += 1
+        let subscriber = writer.begin(ticket, fields, of: group)
+        group.add(subscriber, firstFrame: ticket.firstFrame)
+    }
+
+    /// The fields of every stream; proxies that would hold events back or keep them are told not to.
+    private func streamFields(_ request: HTTPRequest) -> HTTPFields {
+        var fields: HTTPFields = [
+            .contentType: "text/event-stream",
+            .cacheControl: "no-cache, no-transform",
+            .accelBuffering: "no",
+        ]
+        fields.append(contentsOf: fanOut.options.cors.fields(for: request))
+        return fields
+    }
+}
+
+extension HTTPField.Name {
+    /// Tells nginx not to collect an answer before it passes it on.
+    static let accelBuffering = name("x-accel-buffering")
+    /// The id that a client holds (WHATWG HTML, section 9.2.4).
+    static let lastEventID = name("last-event-id")
+
+    // Names that are written above are tokens.
+    private static func name(_ text: String) -> HTTPField.Name {
+        guard let name = HTTPField.Name(text) else { preconditionFailure("'\(text)' is no field name") }
+        return name
+    }
+}
