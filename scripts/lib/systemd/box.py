@@ -16,6 +16,7 @@ DROP_INS = [pathlib.Path(f"/etc/systemd/system/rowtail.{kind}.d") for kind in ("
 STATE = [pathlib.Path("/var/lib/private/rowtail"), pathlib.Path("/var/lib/rowtail")]
 DATA = pathlib.Path("/srv/app")
 PORT = 8080
+CLIENTS = []
 
 
 class Failed(Exception):
@@ -66,6 +67,8 @@ def journal(*arguments):
 
 def reset():
     """Leaves nothing of an earlier case."""
+    for client in CLIENTS:
+        client.ending = True
     run("systemctl", "stop", "rowtail.socket", "rowtail.service", fails=True)
     run("systemctl", "reset-failed", "rowtail.socket", "rowtail.service", fails=True)
     for path in [*DROP_INS, *STATE, DATA]:
@@ -177,7 +180,7 @@ class Stream:
             headers["Authorization"] = f"Bearer {token}"
         self.connection.request("GET", f"/feeds/{feed}", headers=headers)
         self.answer = self.connection.getresponse()
-        check(self.answer.status == 200, f"the stream answers {self.answer.status}: {self.answer.fp and self.answer.read()}")
+        check(self.answer.status == 200, f"the stream answers {self.answer.status}")
 
     def event(self):
         """The next event with data: its name, its id and its data; `None` at the end of the stream."""
@@ -213,6 +216,7 @@ class Client(threading.Thread):
     def __init__(self):
         super().__init__(daemon=True)
         self.ids, self.last, self.connects, self.ending = [], None, 0, False
+        CLIENTS.append(self)
         self.start()
 
     def run(self):
