@@ -23,6 +23,9 @@ has_package() {
     case $1 in
         libsqlite3-dev) [[ -e /usr/include/sqlite3.h || -e /usr/local/include/sqlite3.h ]] ;;
         python3-venv) python3 -c 'import ensurepip, venv' ;;
+        binutils) command -v readelf && command -v strip ;;
+        dpkg-dev) command -v dpkg-shlibdeps ;;
+        procps) command -v ps ;;
         chromium) command -v chromium || command -v chromium-browser || command -v google-chrome ;;
         *) command -v "$1" ;;
     esac >/dev/null 2>&1
