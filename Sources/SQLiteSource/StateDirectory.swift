@@ -50,6 +50,12 @@ package final class StateDirectory: Sendable {
         close(lock)
     }
 
+    /// Lets another have the directory, once nothing is written to it any more.
+    package func release() {
+        flush()
+        flock(lock, LOCK_UN)
+    }
+
     private static func reason() -> String {
         String(cString: strerror(errno))
     }

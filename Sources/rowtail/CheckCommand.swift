@@ -5,6 +5,7 @@ import Foundation
 import RowtailConfig
 import SQLiteSource
 import ServiceManager
+import StreamServer
 
 /// `rowtail check`: proves or refutes each feed against its database.
 struct CheckCommand: ParsableCommand {
@@ -39,20 +40,18 @@ struct CheckCommand: ParsableCommand {
             }
         }
         let settings: RowtailConfig
+        let identity: TLSIdentity?
         do {
-            settings = try RowtailConfig.load(
-                path: config,
-                environment: ProcessInfo.processInfo.environment,
-                overrides: ConfigOverrides(database: database)
-            ).withTokens()
-        } catch let error as ConfigError {
+            settings = try ConfigFile.read(config, overrides: ConfigOverrides(database: database))
+            identity = try settings.tlsIdentity()
+        } catch let error where error is ConfigError || error is ServerError {
             FileHandle.standardError.write(Data("\(error)\n".utf8))
             if json { print(try InvalidConfiguration(config, error).json) }
             throw ExitCode(78)
         }
         let report = CheckReport(
             config: config,
-            notices: settings.warnings,
+            notices: settings.warnings + (identity?.warnings ?? []),
             checks: settings.checks(patience: .seconds(1))
         )
         print(json ? try report.json : report.text, terminator: "")
@@ -78,9 +77,9 @@ private struct InvalidConfiguration: Encodable {
     let errors: [String]
     let verdict = "invalid"
 
-    init(_ config: String, _ error: ConfigError) {
+    init(_ config: String, _ error: any Error) {
         self.config = config
-        errors = error.problems.map(\.description)
+        errors = (error as? ConfigError)?.problems.map(\.description) ?? ["\(error)"]
     }
 
     var json: String {

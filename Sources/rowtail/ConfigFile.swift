@@ -3,6 +3,8 @@
 import ArgumentParser
 import Foundation
 import RowtailConfig
+import ServiceManager
+import StreamServer
 
 /// The configuration file as every command reads it.
 enum ConfigFile {
@@ -31,10 +33,12 @@ enum ConfigFile {
         try orExit { try read(path, overrides: overrides) }
     }
 
-    private static func orExit(_ body: () throws -> RowtailConfig) throws -> RowtailConfig {
+    /// Does what the configuration wants, or ends the program likewise: with the certificate or a socket that isn't there,
+    /// it can't be what was meant.
+    static func orExit<Value>(_ body: () throws -> Value) throws -> Value {
         do {
             return try body()
-        } catch let error as ConfigError {
+        } catch let error where error is ConfigError || error is ServerError || error is SocketActivation.Failure {
             FileHandle.standardError.write(Data("\(error)\n".utf8))
             throw ExitCode(78)
         }

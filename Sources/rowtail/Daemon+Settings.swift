@@ -9,7 +9,8 @@ import StreamServer
 extension ServerOptions {
     /// What the configuration file says of the server.
     ///
-    /// - Throws: `SocketActivation.Failure` when a socket is wanted that was not handed over.
+    /// - Throws: `SocketActivation.Failure` when a socket is wanted that was not handed over, `ServerError` when the
+    ///   certificate can't be used.
     init(_ settings: RowtailConfig, activation: SocketActivation, version: String) throws {
         let opened: [Endpoint] = settings.listen.compactMap { address in
             switch address {
@@ -36,6 +37,7 @@ extension ServerOptions {
         limits.writeTimeout = settings.limits.writeTimeout
         // Tokens that were not read let nobody in.
         if settings.auth.tokensFile != nil { access = AccessList(settings.auth) }
+        tls = try settings.tlsIdentity()
         cors = CORSPolicy(
             allowedOrigins: settings.cors.allowedOrigins,
             allowsCredentials: settings.cors.allowCredentials
@@ -56,6 +58,15 @@ extension RowtailConfig {
             }
         }
         return sockets
+    }
+}
+
+extension RowtailConfig {
+    /// The certificate and its key, if there are to be any.
+    ///
+    /// - Throws: `ServerError` when they can't be used.
+    func tlsIdentity() throws -> TLSIdentity? {
+        try tls.map { try TLSIdentity(TLSFiles(certificate: $0.certificate, privateKey: $0.privateKey)) }
     }
 }
 

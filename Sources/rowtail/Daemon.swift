@@ -17,8 +17,8 @@ struct Daemon {
     struct Configuration: Sendable {
         /// Reads the file anew.
         var load: @Sendable () throws -> RowtailConfig
-        /// Takes note of a configuration that is in force.
-        var adopt: @Sendable (RowtailConfig) -> Void
+        /// Takes note of a configuration that is in force, and of what the server makes of it.
+        var adopt: @Sendable (RowtailConfig, ServerOptions) -> Void
         /// What the service manager handed over.
         var activation: SocketActivation
         /// What the process was started with.
@@ -26,12 +26,14 @@ struct Daemon {
     }
 
     private let settings: RowtailConfig
+    private let options: ServerOptions
     private let configuration: Configuration
     private let logger: Logger
 
     /// A daemon with the settings that were loaded.
-    init(_ settings: RowtailConfig, configuration: Configuration, logger: Logger) {
+    init(_ settings: RowtailConfig, _ options: ServerOptions, configuration: Configuration, logger: Logger) {
         self.settings = settings
+        self.options = options
         self.configuration = configuration
         self.logger = logger
     }
@@ -50,16 +52,8 @@ struct Daemon {
             numberOfThreads: min(Set(settings.feeds.map(\.database)).count, max(4, processors))
         )
         let registry = FeedRegistry(pool: pool, group: pollGroup, logger: logger)
-        let plan = try await registry.plan(settings)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: processors)
-        let server = try await Server(
-            options: ServerOptions(settings, activation: configuration.activation, version: Version.current),
-            feeds: plan.feeds,
-            group: group,
-            logger: logger,
-            replayPages: { pool.pagesRead }
-        )
-        logger.info("starting", metadata: ["version": "\(Version.current)", "feeds": "\(plan.feeds.count)"])
+        let server = try await makeServer(registry, pool, group)
         let reporter = StatusReporter(
             environment: configuration.environment,
             registry: registry,
@@ -75,8 +69,8 @@ struct Daemon {
         )
         // Services end in the reverse order: no more reloads first, then streams, then what feeds them.
         let services: [any Service] = [
-            PollingService(registry: registry, plan: plan),
-            ServerService(server: server, reporter: reporter, feeds: plan.feeds, eventLoop: group.next()),
+            PollingService(registry: registry),
+            ServerService(server: server, reporter: reporter, eventLoop: group.next()),
             ReloadService(reloader: reloader, hangups: hangups),
         ]
         try await ServiceGroup(
@@ -91,6 +85,26 @@ struct Daemon {
         try await pollGroup.shutdownGracefully()
     }
 
+    /// A server that follows the feeds, which are polled from now on.
+    private func makeServer(
+        _ registry: FeedRegistry,
+        _ pool: ReplayPool,
+        _ group: MultiThreadedEventLoopGroup
+    ) async throws -> Server {
+        // Nothing else keeps the plan, or what a reload gives up would stay open.
+        let plan = try await registry.plan(settings)
+        let server = try await Server(
+            options: options,
+            feeds: plan.feeds,
+            group: group,
+            logger: logger,
+            replayPages: { pool.pagesRead }
+        )
+        logger.info("starting", metadata: ["version": "\(Version.current)", "feeds": "\(plan.feeds.count)"])
+        await registry.apply(plan)
+        return server
+    }
+
     /// The service group says little that the parts don't say better.
     private static func quiet(_ logger: Logger) -> Logger {
         var logger = logger
@@ -99,13 +113,11 @@ struct Daemon {
     }
 }
 
-/// Polls and prunes.
+/// Has polling and pruning go on until everything else has ended.
 private struct PollingService: Service {
     let registry: FeedRegistry
-    let plan: FeedRegistry.Plan
 
     func run() async throws {
-        await registry.apply(plan)
         try? await gracefulShutdown()
         await registry.stop()
     }
@@ -115,7 +127,6 @@ private struct PollingService: Service {
 private struct ServerService: Service {
     let server: Server
     let reporter: StatusReporter
-    let feeds: [Feed]
     let eventLoop: any EventLoop
 
     func run() async throws {
@@ -131,7 +142,7 @@ private struct ServerService: Service {
     private func lostListener() async -> Endpoint? {
         await withTaskGroup(of: Endpoint?.self) { group in
             group.addTask {
-                try? await reporter.run(feeds, on: eventLoop)
+                try? await reporter.run(on: eventLoop)
                 return nil
             }
             group.addTask {

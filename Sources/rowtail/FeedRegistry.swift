@@ -102,6 +102,8 @@ actor FeedRegistry {
             await old.schedule.stop()
             polling[file] = nil
         }
+        // What is left of the old feeds may hold it for a while, such as a client that takes no bytes.
+        if let old = state, old !== plan.state { old.release() }
         state = plan.state
         pool.keep(only: plan.entries.map(\.source))
         pool.setLimit(plan.settings.limits.replays)

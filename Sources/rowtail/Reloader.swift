@@ -35,15 +35,17 @@ struct Reloader {
     private func takeUp() async {
         do {
             let settings = try configuration.load()
+            let options = try ServerOptions(
+                settings,
+                activation: configuration.activation,
+                version: Version.current
+            )
             let plan = try await registry.plan(settings)
             // The last step that may fail, and the first that changes anything: the feeds are followed before they are
             // polled.
-            try await server.reload(
-                options: ServerOptions(settings, activation: configuration.activation, version: Version.current),
-                feeds: plan.feeds
-            )
+            try await server.reload(options: options, feeds: plan.feeds)
             let change = await registry.apply(plan)
-            configuration.adopt(settings)
+            configuration.adopt(settings, options)
             logger.notice(
                 "configuration is in force",
                 metadata: [

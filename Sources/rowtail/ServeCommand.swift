@@ -6,6 +6,7 @@ import Logging
 import RowtailConfig
 import SQLiteSource
 import ServiceManager
+import StreamServer
 
 /// `rowtail serve`: reads the configuration and runs the daemon until it is told to end.
 struct ServeCommand: AsyncParsableCommand {
@@ -32,6 +33,9 @@ struct ServeCommand: AsyncParsableCommand {
         let activation = SocketActivation(environment: environment)
         let overrides = ConfigOverrides(listen: listen, database: database, logLevel: logLevel)
         let settings = try ConfigFile.load(config, overrides: overrides)
+        let options = try ConfigFile.orExit {
+            try ServerOptions(settings, activation: activation, version: Version.current)
+        }
         let log = LogSettings(
             format: LogSettings.Format(settings.log.format),
             level: settings.log.level,
@@ -39,18 +43,18 @@ struct ServeCommand: AsyncParsableCommand {
         )
         LoggingSystem.bootstrap { _ in LineLogHandler(log) }
         let logger = Logger(label: "rowtail")
-        warn(settings, activation, logger)
+        warn(settings, options, activation, logger)
         let configuration = Daemon.Configuration(
             load: { [config] in try ConfigFile.read(config, overrides: overrides) },
-            adopt: { [self] settings in
+            adopt: { [self] settings, options in
                 log.change(format: LogSettings.Format(settings.log.format), level: settings.log.level)
-                warn(settings, activation, logger)
+                warn(settings, options, activation, logger)
             },
             activation: activation,
             environment: environment
         )
         do {
-            try await Daemon(settings, configuration: configuration, logger: logger).run()
+            try await Daemon(settings, options, configuration: configuration, logger: logger).run()
         } catch {
             logger.critical("stopped", metadata: ["reason": "\(error)"])
             throw ExitCode(1)
@@ -60,9 +64,14 @@ struct ServeCommand: AsyncParsableCommand {
     /// Logs what `rowtail check` would warn of, once.
     ///
     /// What it would refuse breaks the feed, which says so itself; a database that can't be read yet is not waited for.
-    private func warn(_ settings: RowtailConfig, _ activation: SocketActivation, _ logger: Logger) {
+    private func warn(
+        _ settings: RowtailConfig,
+        _ options: ServerOptions,
+        _ activation: SocketActivation,
+        _ logger: Logger
+    ) {
         let sockets = (try? settings.activatedSockets(activation)) ?? []
-        let notices = settings.warnings(activated: sockets.map(\.description))
+        let notices = settings.warnings(activated: sockets.map(\.description)) + (options.tls?.warnings ?? [])
         let report = CheckReport(config: config, notices: notices, checks: settings.checks(patience: .zero))
         for notice in report.notices {
             logger.warning("configuration is odd", metadata: ["reason": "\(notice)"])

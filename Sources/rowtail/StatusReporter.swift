@@ -30,9 +30,9 @@ struct StatusReporter {
     ///
     /// The watchdog is fed when every event loop and every poller has answered, so that one that hangs gets the daemon
     /// started anew.
-    func run(_ feeds: [Feed], on eventLoop: any EventLoop) async throws {
+    func run(on eventLoop: any EventLoop) async throws {
         guard notifier.isOn else { return }
-        for feed in feeds where !feed.options.isRetired {
+        for feed in await registry.feeds where !feed.options.isRetired {
             try await feed.firstPoll(on: eventLoop).get()
         }
         var last = try await status()
