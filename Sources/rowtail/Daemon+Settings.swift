@@ -9,7 +9,8 @@ import StreamServer
 extension ServerOptions {
     /// What the configuration file says of the server.
     ///
-    /// - Throws: `SocketActivation.Failure` when a socket is wanted that was not handed over.
+    /// - Throws: `SocketActivation.Failure` when a socket is wanted that was not handed over, `ServerError` when the
+    ///   certificate or its key can't be used.
     init(_ settings: RowtailConfig, activation: SocketActivation, version: String) throws {
         let opened: [Endpoint] = settings.listen.compactMap { address in
             switch address {
@@ -34,6 +35,9 @@ extension ServerOptions {
         limits.requestHead = settings.limits.requestHead
         limits.requestTimeout = settings.limits.requestTimeout
         limits.writeTimeout = settings.limits.writeTimeout
+        tls = try settings.tls.map { files in
+            try TLSIdentity(TLSFiles(certificate: files.certificate, privateKey: files.privateKey))
+        }
         // Tokens that were not read let nobody in.
         if settings.auth.tokensFile != nil { access = AccessList(settings.auth) }
         cors = CORSPolicy(
