@@ -46,6 +46,7 @@ package final class Server: Sendable {
         limits = StreamLimits(options.limits)
         metrics = MetricsRoute(version: options.version, fanOuts: fanOuts, replayPages: replayPages)
         ConnectionHandler.prepareCodec()
+        warn(options)
         let router = router(options, feeds)
         for eventLoop in group.makeIterator() {
             try await fanOuts.add(router, on: eventLoop)
@@ -54,6 +55,12 @@ package final class Server: Sendable {
 
     private func router(_ options: ServerOptions, _ feeds: [Feed]) -> Router {
         Router(options: options, feeds: feeds, limits: limits, health: health, metrics: metrics)
+    }
+
+    private func warn(_ options: ServerOptions) {
+        for warning in options.tls?.warnings ?? [] {
+            logger.warning("certificate is odd", metadata: ["reason": "\(warning)"])
+        }
     }
 
     /// Serves something else from now on, all of it or, when this throws, nothing.
@@ -81,6 +88,7 @@ package final class Server: Sendable {
         }
         await listeners.close(gone)
         self.options.withLock { $0 = options }
+        warn(options)
         limits.change(options.limits)
         for channel in listeners.channels {
             try? await limitUnacknowledged(channel, options.limits.writeTimeout)

@@ -84,6 +84,18 @@ struct TLSTests {
         }
     }
 
+    @Test func `a client that ends its sending side goes on receiving`() async throws {
+        let table = HandFedTable(rows: 3)
+        try await withTLSServer(feeds: [table.feed], protocols: []) { _, port, tls in
+            let (client, _) = try await StreamClient.stream(port: port, "/feeds/orders", tls: tls)
+            _ = try await client.frame()
+            try await client.closeOutput()
+            #expect(try await client.frame()?.comments.isEmpty == false)
+            table.publish()
+            #expect(try await client.event()?.id == "4")
+        }
+    }
+
     @Test func `a slow reader gets every byte in order`() async throws {
         let table = HandFedTable(rows: 0, source: InMemoryFeedSource(padding: 700)) { $0.tailBytes = 256 << 10 }
         try await withTLSServer(feeds: [table.feed], threads: 2, protocols: []) { _, port, tls in
@@ -145,6 +157,31 @@ struct TLSTests {
             let client = try await StreamClient.connect(port: port, tls: tls)
             #expect(await client.rest() == "")
             #expect(client.sawFarewell)
+        }
+    }
+
+    @Test func `a new certificate is for new connections, and streams of the old one go on`() async throws {
+        let table = HandFedTable(rows: 3)
+        let (old, new) = (try TestCertificate.shared.get(), try TestCertificate())
+        var options = ServerOptions.with { _ in }
+        options.tls = try old.identity()
+        try await withServer(feeds: [table.feed], options: options, threads: 2) { server, port in
+            let (before, _) = try await StreamClient.stream(port: port, "/feeds/orders", tls: TLSClient(old))
+            let multiplexed = try await HTTP2Client.connect(port: port, tls: TLSClient(old, protocols: ["h2"]))
+            let (stream, _) = try await multiplexed.stream("/feeds/orders")
+            options.tls = try new.identity()
+            try await server.reload(options: options, feeds: [table.feed])
+            let (after, _) = try await StreamClient.stream(port: port, "/feeds/orders", tls: TLSClient(new))
+            #expect(before.serverSerial == old.serial)
+            #expect(after.serverSerial == new.serial)
+            await #expect(throws: (any Error).self) {
+                _ = try await StreamClient.connect(port: port, tls: TLSClient(old))
+            }
+            table.publish()
+            #expect(try await before.event()?.id == "4")
+            #expect(try await after.event()?.id == "4")
+            #expect(try await stream.event()?.id == "4")
+            #expect(try await multiplexed.ask("/healthz").head.status == 200)
         }
     }
 

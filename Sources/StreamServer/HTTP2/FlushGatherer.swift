@@ -4,8 +4,8 @@ import NIOCore
 
 /// Flushes once for all streams of a connection that sent something in one round of the event loop.
 ///
-/// Otherwise each of them would cost a TLS record and a system call. No more than ``limit`` bytes wait, so that a
-/// connection that takes nothing holds little: past that, what the streams have stays with them.
+/// Otherwise each of them would cost a TLS record and a system call. No more than ``limit`` bytes wait: past that they go
+/// to the socket, which tells when it takes no more, and what the streams have then stays with them.
 final class FlushGatherer: ChannelOutboundHandler {
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -27,13 +27,10 @@ final class FlushGatherer: ChannelOutboundHandler {
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         waiting += unwrapOutboundIn(data).readableBytes
         context.write(data, promise: promise)
+        if waiting >= Self.limit { flushNow(context) }
     }
 
     func flush(context: ChannelHandlerContext) {
-        guard waiting < Self.limit else {
-            flushNow(context)
-            return
-        }
         guard !isDue else { return }
         isDue = true
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)

@@ -24,8 +24,8 @@ extension HTTP2Connection {
             HTTP2Setting(parameter: .maxConcurrentStreams, value: maximumStreams),
             HTTP2Setting(parameter: .maxHeaderListSize, value: maximumHeaderList(limits)),
         ]
-        // Heads in pieces: the largest head fits into five frames of 16 KiB.
-        configuration.connection.maximumSequentialContinuationFrames = 5
+        // Heads in pieces: the largest head fits into full frames of 16 KiB.
+        configuration.connection.maximumSequentialContinuationFrames = maximumHeaderList(limits) / (16 << 10) + 1
         // Frames that say nothing.
         configuration.connection.maximumSequentialEmptyDataFrames = 1
         // Answers to PING and SETTINGS that a client doesn't read, and ends of streams: some dozen bytes each.
