@@ -97,7 +97,10 @@ struct RevokeTests {
             try await client.request("GET", "/feeds/orders?since=earliest", fields: ["Authorization: Bearer gone"])
             try await eventually { table.feed.subscriberCount == 1 }
             for _ in 0..<20 { table.publish(1000) }
-            _ = try await StreamClient.ask(port: port, "/metrics")
+            try await eventually {
+                let figures = try await StreamClient.ask(port: port, "/metrics").body
+                return figures.contains(/\nrowtail_bytes_sent_total \d{6,}/)
+            }
             try await server.reload(options: Self.options(AccessList([])), feeds: [table.feed])
             try await client.resumeReading()
             #expect(try await client.head().status == 200)
