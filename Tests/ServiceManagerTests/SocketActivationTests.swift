@@ -120,7 +120,7 @@ import Testing
         #expect(
             reason { try activation.sockets(named: "http") }
                 == "'http', descriptor 750, that systemd passed is no listening stream socket; "
-                    + "use ListenStream= with Accept=no in its unit"
+                + "use ListenStream= with Accept=no in its unit"
         )
     }
 }
