@@ -248,14 +248,23 @@ def _():
     check(stream.ids(2) == ["1", "2"], "not all rows")
     writer.insert(1)
     check(stream.ids(1) == ["3"], "not all rows")
+    # While rowtail has it open, what lies beside it stays.
     writer.close()
     run("systemctl", "restart", "rowtail.service")
+    check(Stream().ids(3) == ["1", "2", "3"], "not all rows")
+    # At rest.
+    run("systemctl", "stop", "rowtail.service")
+    writer = Application(user="app", umask=0o027)
+    writer.insert(1)
+    writer.close()
+    check([path.name for path in DATA.iterdir()] == ["app.db"], "the database is not at rest")
+    run("systemctl", "start", "rowtail.service")
     await_state("waiting")
     check({owner(path) for path in DATA.iterdir()} == {"app"}, f"{[(path, owner(path)) for path in DATA.iterdir()]}")
     stream = Stream(last="3")
     writer = Application(user="app", umask=0o027)
     writer.insert(1)
-    check(stream.ids(1) == ["4"], "not all rows")
+    check(stream.ids(2) == ["4", "5"], "not all rows")
     writer.close()
 
 
@@ -347,7 +356,7 @@ def _():
     start(orders())
     client, pid = Client(), main_pid()
     client.await_id(2)
-    print(run("dpkg", "--install", "--force-confold", newer_package()), file=sys.stderr)
+    run("dpkg", "--install", "--force-confold", newer_package())
     check(CONFIG.read_text() == orders(), "the configuration was changed")
     check(show("ActiveState") == "active" and main_pid() != pid, "it was not restarted")
     writer.insert(2)
@@ -355,7 +364,7 @@ def _():
     client.end()
     check(client.ids == ["1", "2", "3", "4"], f"the client saw {client.ids}")
     run("systemctl", "stop", "rowtail.service")
-    run("dpkg", "--install", "--force-confold", PACKAGE, "--force-downgrade")
+    run("dpkg", "--install", "--force-confold", "--force-downgrade", PACKAGE)
     check(show("ActiveState") == "inactive", "one that was stopped was started")
 
 
