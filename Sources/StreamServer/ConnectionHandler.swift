@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
 import NIOCore
 import NIOHTTP1
 
@@ -43,6 +42,7 @@ final class ConnectionHandler: ChannelDuplexHandler, StreamTransport {
     }
     private var isBusy = false
     private var received = ByteBuffer()
+    private var scanner = HeadScanner()
     private var inputIsClosed = false
     private var readWasHeld = false
     private var deadline: Scheduled<Void>?
@@ -208,7 +208,7 @@ final class ConnectionHandler: ChannelDuplexHandler, StreamTransport {
     private func advance() {
         guard case .reading = phase, let context else { return }
         skipEmptyLines()
-        guard let length = headLength() else {
+        guard let length = scanner.headLength(received) else {
             if received.readableBytes > limits.requestHead {
                 refuseHead()
             } else if inputIsClosed {
@@ -242,21 +242,6 @@ final class ConnectionHandler: ChannelDuplexHandler, StreamTransport {
         let bytes = received.readableBytesView
         let start = bytes.firstIndex { $0 != UInt8(ascii: "\r") && $0 != UInt8(ascii: "\n") } ?? bytes.endIndex
         received.moveReaderIndex(to: start)
-    }
-
-    /// The length of the head at the front: up to and including its empty line.
-    private func headLength() -> Int? {
-        received.withUnsafeReadableBytes { bytes in
-            guard let base = bytes.baseAddress else { return nil }
-            var lineStart = 0
-            while let feed = memchr(base + lineStart, CInt(UInt8(ascii: "\n")), bytes.count - lineStart) {
-                let end = UnsafeRawPointer(feed) - base
-                let length = end - lineStart
-                if length == 0 || (length == 1 && bytes[lineStart] == UInt8(ascii: "\r")) { return end + 1 }
-                lineStart = end + 1
-            }
-            return nil
-        }
     }
 
     /// Takes note that an answer is out.
