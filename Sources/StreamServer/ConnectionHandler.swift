@@ -128,11 +128,26 @@ final class ConnectionHandler: ChannelDuplexHandler, StreamTransport {
     }
 
     func read(context: ChannelHandlerContext) {
-        // A client that sends on and on while it is being answered waits in its own socket.
-        if case .answering = phase, received.readableBytes >= limits.requestHead {
+        if holdsReads {
             readWasHeld = true
-            return
+        } else {
+            context.read()
         }
+    }
+
+    /// Whether requests wait that came ahead: a client that sends on and on while it is being answered waits in its own
+    /// socket.
+    private var holdsReads: Bool {
+        switch phase {
+        // A head alone that is so large has been refused.
+        case .reading, .answering: received.readableBytes > limits.requestHead
+        case .streaming, .lingering: false
+        }
+    }
+
+    private func resumeReading() {
+        guard readWasHeld, !holdsReads, let context else { return }
+        readWasHeld = false
         context.read()
     }
 
@@ -255,13 +270,12 @@ final class ConnectionHandler: ChannelDuplexHandler, StreamTransport {
         }
         phase = .reading
         armDeadline(context, limits.requestTimeout)
-        if readWasHeld {
-            readWasHeld = false
-            context.read()
-        }
         // Not from inside the codec, which is still on the stack.
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
-        context.eventLoop.execute { bound.value.advance() }
+        context.eventLoop.execute {
+            bound.value.advance()
+            bound.value.resumeReading()
+        }
     }
 
     /// Bounds the time that the last bytes of an answer may take; most are gone by now.
@@ -279,10 +293,7 @@ final class ConnectionHandler: ChannelDuplexHandler, StreamTransport {
         }
         context.close(mode: .output, promise: nil)
         armDeadline(context, at: .now() + Self.lingerTime)
-        if readWasHeld {
-            readWasHeld = false
-            context.read()
-        }
+        resumeReading()
     }
 
     // MARK: - Streams
@@ -302,10 +313,7 @@ final class ConnectionHandler: ChannelDuplexHandler, StreamTransport {
             context.pipeline.syncOperations.removeHandler(handler, promise: nil)
         }
         codec = []
-        if readWasHeld {
-            readWasHeld = false
-            context.read()
-        }
+        resumeReading()
     }
 
     private(set) lazy var socket: CInt? = context?.channel.socketDescriptor
