@@ -3,6 +3,17 @@
 
 import PackageDescription
 
+let fuzzed: [Target.Dependency] = [
+    "EventStream",
+    "RowtailConfig",
+    "RowtailCore",
+    "SQLiteSource",
+    "StreamServer",
+    "TestSupport",
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOEmbedded", package: "swift-nio"),
+]
+
 let package = Package(
     name: "rowtail",
     products: [
@@ -173,6 +184,11 @@ let package = Package(
             ]
         ),
         .testTarget(
+            name: "FuzzTests",
+            dependencies: fuzzed,
+            exclude: ["Corpus", "LibFuzzer"]
+        ),
+        .testTarget(
             name: "DaemonTests",
             dependencies: [
                 // Not linked, but built before, as the tests start it.
@@ -188,6 +204,20 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// Only for scripts/fuzz: the parsers that tests feed, as a program that libFuzzer drives, which brings the main function.
+if Context.environment["ROWTAIL_LIBFUZZER"] != nil {
+    package.targets.removeAll { $0.type == .test }
+    package.targets.append(
+        .executableTarget(
+            name: "fuzzer",
+            dependencies: fuzzed,
+            path: "Tests/FuzzTests",
+            exclude: ["Corpus"],
+            sources: ["LibFuzzer", "Targets"]
+        )
+    )
+}
 
 for target in package.targets {
     target.swiftSettings =

@@ -61,7 +61,7 @@ package struct StreamQuery: Hashable, Sendable {
         for (name, value) in try Self.pairs(query) {
             let canonical = name == "lastEventId" ? "last_event_id" : name
             guard seen.insert(canonical).inserted else {
-                throw StreamQueryError(code: .badRequest, message: "'\(name)' is given twice; give it once")
+                throw StreamQueryError(code: .badRequest, message: "\(Self.quoted(name)) is given twice; give it once")
             }
             switch name {
             case "last_event_id", "lastEventId":
@@ -72,27 +72,31 @@ package struct StreamQuery: Hashable, Sendable {
                 guard let count = Int(value), count > 0 else {
                     throw StreamQueryError(
                         code: .badRequest,
-                        message: "limit: '\(value)' is no number of events; use 1 or more"
+                        message: "limit: \(Self.quoted(value)) is no number of events; use 1 or more"
                     )
                 }
                 limit = count
             case "until":
                 guard value == "head" else {
-                    throw StreamQueryError(code: .badRequest, message: "until: '\(value)' is unknown; use 'head'")
+                    throw StreamQueryError(
+                        code: .badRequest,
+                        message: "until: \(Self.quoted(value)) is unknown; use 'head'"
+                    )
                 }
                 untilHead = true
             case "on_reset":
                 guard let policy = ResetPolicy(rawValue: value) else {
                     throw StreamQueryError(
                         code: .badRequest,
-                        message: "on_reset: '\(value)' is unknown; use earliest, latest or fail"
+                        message: "on_reset: \(Self.quoted(value)) is unknown; use earliest, latest or fail"
                     )
                 }
                 onReset = policy
             default:
                 throw StreamQueryError(
                     code: .unknownParameter,
-                    message: "there is no parameter '\(name)'; use last_event_id, since, limit, until or on_reset"
+                    message:
+                        "there is no parameter \(Self.quoted(name)); use last_event_id, since, limit, until or on_reset"
                 )
             }
         }
@@ -105,7 +109,7 @@ package struct StreamQuery: Hashable, Sendable {
             throw StreamQueryError(
                 code: .badEventID,
                 message:
-                    "\(name): '\(text.prefix(64))' is no event id of this feed; send an id that it gave out, or none"
+                    "\(name): \(quoted(text)) is no event id of this feed; send an id that it gave out, or none"
             )
         }
         return id
@@ -121,7 +125,7 @@ package struct StreamQuery: Hashable, Sendable {
             guard number < 0 else {
                 throw StreamQueryError(
                     code: .badRequest,
-                    message: "since: '\(text)' is no number of newest rows; use -1 or less, or latest"
+                    message: "since: \(quoted(text)) is no number of newest rows; use -1 or less, or latest"
                 )
             }
             return .newest(-number)
@@ -134,11 +138,16 @@ package struct StreamQuery: Hashable, Sendable {
             throw StreamQueryError(
                 code: .badEventID,
                 message:
-                    "since: '\(text.prefix(64))' is unknown; use earliest, latest, -N for the newest N rows, an event id, or in mode "
+                    "since: \(quoted(text)) is unknown; use earliest, latest, -N for the newest N rows, an event id, or in mode "
                     + "updated a time"
             )
         }
         return .after(id)
+    }
+
+    /// What a client sent, in quotes and cut: an answer shouldn't grow with the request.
+    private static func quoted(_ text: some StringProtocol) -> String {
+        "'\(String(String.UnicodeScalarView(text.unicodeScalars.prefix(64))))'"
     }
 
     private static func pairs(_ query: some StringProtocol) throws -> [(String, String)] {
@@ -163,7 +172,8 @@ package struct StreamQuery: Hashable, Sendable {
                 else {
                     throw StreamQueryError(
                         code: .badRequest,
-                        message: "'\(text)' has a '%' without two hexadecimal digits; write '%25' for a percent sign"
+                        message:
+                            "\(quoted(text)) has a '%' without two hexadecimal digits; write '%25' for a percent sign"
                     )
                 }
                 rest = rest.dropFirst(2)
@@ -173,7 +183,7 @@ package struct StreamQuery: Hashable, Sendable {
             }
         }
         guard let decoded = String(validating: bytes, as: UTF8.self) else {
-            throw StreamQueryError(code: .badRequest, message: "'\(text)' is no UTF-8; percent-encode it")
+            throw StreamQueryError(code: .badRequest, message: "\(quoted(text)) is no UTF-8; percent-encode it")
         }
         return decoded
     }

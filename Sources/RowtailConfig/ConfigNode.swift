@@ -81,7 +81,10 @@ extension ConfigNode {
                     text = marked
                     continue
                 }
-                throw ConfigSyntaxError(error)
+                let error = ConfigSyntaxError(error)
+                // At the end of the text libyaml stands in the line after the last one.
+                let last = text.count(where: \.isNewline) + 1
+                throw ConfigSyntaxError(line: error.line.map { min($0, last) }, message: error.message)
             } catch {
                 throw ConfigSyntaxError(line: nil, message: "not valid YAML: \(error)")
             }

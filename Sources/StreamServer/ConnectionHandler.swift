@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
 import NIOCore
 import NIOHTTP1
 
@@ -43,6 +42,7 @@ final class ConnectionHandler: ChannelDuplexHandler, StreamTransport {
     }
     private var isBusy = false
     private var received = ByteBuffer()
+    private var scanner = HeadScanner()
     private var inputIsClosed = false
     private var readWasHeld = false
     private var deadline: Scheduled<Void>?
@@ -128,11 +128,26 @@ final class ConnectionHandler: ChannelDuplexHandler, StreamTransport {
     }
 
     func read(context: ChannelHandlerContext) {
-        // A client that sends on and on while it is being answered waits in its own socket.
-        if case .answering = phase, received.readableBytes >= limits.requestHead {
+        if holdsReads {
             readWasHeld = true
-            return
+        } else {
+            context.read()
         }
+    }
+
+    /// Whether requests wait that came ahead: a client that sends on and on while it is being answered waits in its own
+    /// socket.
+    private var holdsReads: Bool {
+        switch phase {
+        // A head alone that is so large has been refused.
+        case .reading, .answering: received.readableBytes > limits.requestHead
+        case .streaming, .lingering: false
+        }
+    }
+
+    private func resumeReading() {
+        guard readWasHeld, !holdsReads, let context else { return }
+        readWasHeld = false
         context.read()
     }
 
@@ -208,7 +223,7 @@ final class ConnectionHandler: ChannelDuplexHandler, StreamTransport {
     private func advance() {
         guard case .reading = phase, let context else { return }
         skipEmptyLines()
-        guard let length = headLength() else {
+        guard let length = scanner.headLength(received) else {
             if received.readableBytes > limits.requestHead {
                 refuseHead()
             } else if inputIsClosed {
@@ -244,21 +259,6 @@ final class ConnectionHandler: ChannelDuplexHandler, StreamTransport {
         received.moveReaderIndex(to: start)
     }
 
-    /// The length of the head at the front: up to and including its empty line.
-    private func headLength() -> Int? {
-        received.withUnsafeReadableBytes { bytes in
-            guard let base = bytes.baseAddress else { return nil }
-            var lineStart = 0
-            while let feed = memchr(base + lineStart, CInt(UInt8(ascii: "\n")), bytes.count - lineStart) {
-                let end = UnsafeRawPointer(feed) - base
-                let length = end - lineStart
-                if length == 0 || (length == 1 && bytes[lineStart] == UInt8(ascii: "\r")) { return end + 1 }
-                lineStart = end + 1
-            }
-            return nil
-        }
-    }
-
     /// Takes note that an answer is out.
     ///
     /// - Parameter staysOpen: Whether another request may follow on this connection.
@@ -270,13 +270,12 @@ final class ConnectionHandler: ChannelDuplexHandler, StreamTransport {
         }
         phase = .reading
         armDeadline(context, limits.requestTimeout)
-        if readWasHeld {
-            readWasHeld = false
-            context.read()
-        }
         // Not from inside the codec, which is still on the stack.
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
-        context.eventLoop.execute { bound.value.advance() }
+        context.eventLoop.execute {
+            bound.value.advance()
+            bound.value.resumeReading()
+        }
     }
 
     /// Bounds the time that the last bytes of an answer may take; most are gone by now.
@@ -294,10 +293,7 @@ final class ConnectionHandler: ChannelDuplexHandler, StreamTransport {
         }
         context.close(mode: .output, promise: nil)
         armDeadline(context, at: .now() + Self.lingerTime)
-        if readWasHeld {
-            readWasHeld = false
-            context.read()
-        }
+        resumeReading()
     }
 
     // MARK: - Streams
@@ -317,10 +313,7 @@ final class ConnectionHandler: ChannelDuplexHandler, StreamTransport {
             context.pipeline.syncOperations.removeHandler(handler, promise: nil)
         }
         codec = []
-        if readWasHeld {
-            readWasHeld = false
-            context.read()
-        }
+        resumeReading()
     }
 
     private(set) lazy var socket: CInt? = context?.channel.socketDescriptor

@@ -14,10 +14,16 @@ final class FanOuts: Sendable {
 
     /// Makes one for an event loop, which serves what the router says.
     func add(_ router: Router, on eventLoop: any EventLoop) async throws {
-        let fanOut = try await eventLoop.submit {
-            NIOLoopBound(FanOut(router, eventLoop: eventLoop), eventLoop: eventLoop)
-        }.get()
-        entries.withLock { $0.append(Entry(eventLoop: eventLoop, fanOut: fanOut)) }
+        try await eventLoop.submit { self.add(FanOut(router, eventLoop: eventLoop)) }.get()
+    }
+
+    /// Takes in one that was made on the event loop which this is called on.
+    func add(_ fanOut: FanOut) {
+        let entry = Entry(
+            eventLoop: fanOut.eventLoop,
+            fanOut: NIOLoopBound(fanOut, eventLoop: fanOut.eventLoop)
+        )
+        entries.withLock { $0.append(entry) }
     }
 
     /// That of the event loop which this is called on; `nil` on any other.
