@@ -8,8 +8,6 @@ import TestSupport
 @testable import StreamServer
 
 /// A server without sockets: it is fed with the bytes of one connection after another.
-///
-/// There is no socket to stream to, so a request that opens a stream has its connection cut.
 final class ServedBytes {
     private let loop = EmbeddedEventLoop()
     private let fanOut: FanOut
