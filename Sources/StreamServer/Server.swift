@@ -18,6 +18,11 @@ package final class Server: Sendable {
     /// How many connections the kernel holds until they are accepted, so that a reconnect storm is not turned away.
     private static let backlog: Int32 = 4096
 
+    /// How much of what a client sends ahead the kernel holds, at half the size it reserves; heads are small.
+    ///
+    /// It may have to be read in one go: when a connection fails, everything that it brought is looked at first.
+    private static let receiveBuffer: SocketOptionValue = 64 << 10
+
     private let options: Mutex<ServerOptions>
     private let group: MultiThreadedEventLoopGroup
     private let fanOuts = FanOuts()
@@ -222,6 +227,7 @@ package final class Server: Sendable {
             bootstrap
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .serverChannelOption(.socketOption(.so_rcvbuf), value: Self.receiveBuffer)
             // Peers that vanish without a word are found by probes, and by bytes that they don't acknowledge.
             .serverChannelOption(.socketOption(.so_keepalive), value: 1)
             .serverChannelOption(.tcpOption(.init(rawValue: TCP_KEEPIDLE)), value: 30)
