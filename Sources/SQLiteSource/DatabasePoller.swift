@@ -78,20 +78,29 @@ package actor DatabasePoller {
         self.eventLoop = eventLoop
     }
 
-    /// Polls a feed from now on.
-    package func add(_ feed: Feed, watched: WatchedTable, framing: any EventFraming) {
+    /// Polls a feed from now on, which goes on where an earlier one of its name stopped if there is `heritage`.
+    package func add(
+        _ feed: Feed,
+        watched: WatchedTable,
+        framing: any EventFraming,
+        heritage: FeedHeritage? = nil
+    ) {
         let reader = TableReader(watched, path: path, framing: framing, clock: clock)
-        feeds.append(FeedPoll(feed: feed, reader: reader, store: state))
+        feeds.append(FeedPoll(feed: feed, reader: reader, store: state, heritage: heritage))
     }
 
     /// Stores what a feed's next poller has to know, and polls it no more.
-    package func remove(_ feed: Feed) {
-        guard let index = feeds.firstIndex(where: { $0.feed === feed }) else { return }
+    ///
+    /// - Returns: The same for a poller that finds nothing stored; `nil` when the feed was never polled.
+    @discardableResult
+    package func remove(_ feed: Feed) -> FeedHeritage? {
+        guard let index = feeds.firstIndex(where: { $0.feed === feed }) else { return nil }
         settle([feeds[index]])
-        feeds.remove(at: index)
+        let item = feeds.remove(at: index)
         fullFeeds.remove(feed.name)
         formats[feed.name] = nil
         oddTimesLogged[feed.name] = nil
+        return item.record.watermark > .earliest ? FeedHeritage(record: item.record) : nil
     }
 
     /// Stores what a later poller has to know, closes the database, and does nothing more.

@@ -52,12 +52,14 @@ final class FeedPoll {
     /// When rows will have settled that have not; `nil` when there are none.
     private(set) var due: UnixTime?
     private let store: StateDirectory?
+    private let heritage: FeedHeritage?
     private var saved: FeedRecord?
 
-    init(feed: Feed, reader: TableReader, store: StateDirectory?) {
+    init(feed: Feed, reader: TableReader, store: StateDirectory?, heritage: FeedHeritage?) {
         self.feed = feed
         self.reader = reader
         self.store = store
+        self.heritage = heritage
         record = FeedRecord(feed: feed.name)
     }
 
@@ -65,7 +67,7 @@ final class FeedPoll {
     func load() throws {
         guard !isLoaded else { return }
         do {
-            if let stored = try store?.load(feed.name) {
+            if let stored = try store?.load(feed.name) ?? heritage?.record {
                 record = stored
                 ladder = stored.anchors
             }

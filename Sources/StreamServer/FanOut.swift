@@ -32,18 +32,17 @@ final class FanOut {
     func serve(_ router: Router) {
         guard !isDraining else { return }
         updateNow()
-        let old = groups
+        let (old, oldInterval) = (groups, options.heartbeatInterval)
         self.router = router
         groups = follow(router.feeds)
-        for group in groups.values where old[group.feed.name] === group {
-            group.revoke(under: options.access)
-        }
         let gone = old.filter { groups[$0.key] !== $0.value }.map(\.value)
         retired += gone
         for group in gone {
             group.endAll(.reload)
         }
         for group in groups.values { group.revoke(under: options.access) }
+        // Not at each reload, or many in a row would keep it from ever firing.
+        guard router.options.heartbeatInterval != oldInterval else { return }
         timer?.cancel()
         startTimer()
     }

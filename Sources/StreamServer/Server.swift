@@ -51,7 +51,6 @@ package final class Server: Sendable {
         limits = StreamLimits(options.limits)
         metrics = MetricsRoute(version: options.version, fanOuts: fanOuts, replayPages: replayPages)
         ConnectionHandler.prepareCodec()
-        warn(options)
         let router = router(options, feeds)
         for eventLoop in group.makeIterator() {
             try await fanOuts.add(router, on: eventLoop)
@@ -60,12 +59,6 @@ package final class Server: Sendable {
 
     private func router(_ options: ServerOptions, _ feeds: [Feed]) -> Router {
         Router(options: options, feeds: feeds, limits: limits, health: health, metrics: metrics)
-    }
-
-    private func warn(_ options: ServerOptions) {
-        for warning in options.tls?.warnings ?? [] {
-            logger.warning("certificate is odd", metadata: ["reason": "\(warning)"])
-        }
     }
 
     /// Serves something else from now on, all of it or, when this throws, nothing.
@@ -78,22 +71,27 @@ package final class Server: Sendable {
         let old = listeners.endpoints
         let gone = old.filter { !options.endpoints.contains($0) }
         do {
-            try await listen(on: options.endpoints.filter { !old.contains($0) })
+            try await bind(options.endpoints.filter { !old.contains($0) })
         } catch  where gone.isEmpty {
             throw error
         } catch {
             // One of the old may be in the way, as with another address on the same port.
             await listeners.close(gone)
             do {
-                try await listen(on: options.endpoints.filter { !old.contains($0) })
+                try await bind(options.endpoints.filter { !old.contains($0) })
             } catch {
-                try await listen(on: gone)
+                try await bind(gone)
+                await accept()
                 throw error
             }
         }
         await listeners.close(gone)
+        guard !health.isDraining else {
+            // The drain that began meanwhile has closed what was there by then.
+            await listeners.close(listeners.endpoints)
+            return
+        }
         self.options.withLock { $0 = options }
-        warn(options)
         limits.change(options.limits)
         for channel in listeners.channels {
             try? await limitUnacknowledged(channel, options.limits.writeTimeout)
@@ -103,6 +101,8 @@ package final class Server: Sendable {
             fanOut.serve(router)
             return fanOut.eventLoop.makeSucceededVoidFuture()
         }.get()
+        // Not before: what guards a new endpoint is new as well.
+        await accept()
     }
 
     /// How far the subscriber furthest behind is from its feed's head, in positions, which are rows but for rows that went
@@ -111,7 +111,8 @@ package final class Server: Sendable {
     /// Feeds in mode `updated`, whose positions are times, don't count. It returns when every event loop got round to it.
     package func furthestBehind(of feeds: [Feed]) async throws -> Int {
         let streams = try await fanOuts.snapshot().get()
-        return feeds.filter { $0.options.mode != .updated }.map { Int(streams.lag(of: $0)) }.max() ?? 0
+        // Ids may be as far apart as integers are.
+        return feeds.filter { $0.options.mode != .updated }.map { Int(min(streams.lag(of: $0), 1e18)) }.max() ?? 0
     }
 
     // MARK: - Listening
@@ -122,11 +123,21 @@ package final class Server: Sendable {
     /// - Throws: ``ServerError`` when one can't be bound; then none stays bound.
     @discardableResult
     package func listen() async throws -> [Endpoint] {
-        try await listen(on: options.withLock { $0.endpoints })
+        let bound = try await bind(options.withLock { $0.endpoints })
+        await accept()
+        return bound
     }
 
+    /// Takes the connections that wait at the sockets.
+    private func accept() async {
+        for channel in listeners.channels {
+            try? await channel.setOption(.autoRead, value: true).get()
+        }
+    }
+
+    /// Binds endpoints, all or none; connections to them wait until they are accepted.
     @discardableResult
-    private func listen(on endpoints: [Endpoint]) async throws -> [Endpoint] {
+    private func bind(_ endpoints: [Endpoint]) async throws -> [Endpoint] {
         var bound: [Endpoint] = []
         do {
             for endpoint in endpoints {
@@ -198,6 +209,7 @@ package final class Server: Sendable {
 
     private func bootstrap(isTCP: Bool) -> ServerBootstrap {
         var bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.autoRead, value: false)
             .serverChannelOption(.backlog, value: Self.backlog)
             // Many come at once after a restart.
             .serverChannelOption(.maxMessagesPerRead, value: 256)
@@ -262,7 +274,7 @@ package final class Server: Sendable {
     package func drain() async {
         health.drain()
         await listeners.close(listeners.endpoints)
-        let deadline = NIODeadline.now() + TimeAmount(options.withLock { $0.drainTimeout })
+        let deadline = NIODeadline.now() + TimeAmount(options.withLock(\.drainTime))
         _ = try? await fanOuts.onEach { $0.drain(before: deadline) }.get()
     }
 }

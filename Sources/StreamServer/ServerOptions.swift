@@ -78,6 +78,11 @@ package struct ServerOptions: Sendable {
     /// Which web pages may read.
     package var cors = CORSPolicy()
 
+    /// How long streams have to end, so that what is left by then can be closed in time.
+    var drainTime: Duration {
+        tls == nil ? drainTimeout : max(drainTimeout - TLSIdentity.farewell, drainTimeout / 2)
+    }
+
     /// The version in `rowtail_build_info`.
     package var version = ""
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import Logging
 import NIOCore
 import NIOPosix
@@ -47,10 +48,9 @@ struct Daemon {
         let pool = ReplayPool(limit: settings.limits.replays, logger: logger)
         // More threads than processors would only take turns.
         let processors = min(System.coreCount, ProcessLimits.allowedProcessors() ?? .max)
-        // Reading one file must not hold up many others, but waking a thread costs more than a poll that finds nothing.
-        let pollGroup = MultiThreadedEventLoopGroup(
-            numberOfThreads: min(Set(settings.feeds.map(\.database)).count, max(4, processors))
-        )
+        // Reading one file must not hold up many others, but waking a thread costs more than a poll that finds nothing. A reload
+        // may bring more files than there are now.
+        let pollGroup = MultiThreadedEventLoopGroup(numberOfThreads: max(4, processors))
         let registry = FeedRegistry(pool: pool, group: pollGroup, logger: logger)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: processors)
         let server = try await makeServer(registry, pool, group)
@@ -67,11 +67,12 @@ struct Daemon {
             reporter: reporter,
             logger: logger
         )
-        // Services end in the reverse order: no more reloads first, then streams, then what feeds them.
+        let started = group.next().makePromise(of: Void.self)
+        // Services end in the reverse order: streams first, then a reload that is under way, then what feeds them.
         let services: [any Service] = [
-            PollingService(registry: registry),
-            ServerService(server: server, reporter: reporter, eventLoop: group.next()),
-            ReloadService(reloader: reloader, hangups: hangups),
+            PollingService(registry: registry, patience: max(settings.drainTimeout, .seconds(5)), logger: logger),
+            ReloadService(reloader: reloader, hangups: hangups, started: started.futureResult),
+            ServerService(server: server, reporter: reporter, started: started),
         ]
         try await ServiceGroup(
             services: services,
@@ -116,10 +117,22 @@ struct Daemon {
 /// Has polling and pruning go on until everything else has ended.
 private struct PollingService: Service {
     let registry: FeedRegistry
+    /// How long storing what the next start has to know may take.
+    let patience: Duration
+    let logger: Logger
 
     func run() async throws {
         try? await gracefulShutdown()
-        await registry.stop()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                guard (try? await Task.sleep(for: patience)) != nil else { return }
+                logger.critical("a poller hangs, ending without it")
+                // Nothing can be waited for that has to do with it.
+                _exit(1)
+            }
+            await registry.stop()
+            group.cancelAll()
+        }
     }
 }
 
@@ -127,9 +140,11 @@ private struct PollingService: Service {
 private struct ServerService: Service {
     let server: Server
     let reporter: StatusReporter
-    let eventLoop: any EventLoop
+    /// Succeeds when everything serves for the first time, or never will.
+    let started: EventLoopPromise<Void>
 
     func run() async throws {
+        defer { started.succeed() }
         try await server.listen()
         StartupMemory.release()
         let lost = await cancelWhenGracefulShutdown { await lostListener() }
@@ -142,7 +157,9 @@ private struct ServerService: Service {
     private func lostListener() async -> Endpoint? {
         await withTaskGroup(of: Endpoint?.self) { group in
             group.addTask {
-                try? await reporter.run(on: eventLoop)
+                try? await reporter.begin(on: started.futureResult.eventLoop)
+                started.succeed()
+                try? await reporter.run()
                 return nil
             }
             group.addTask {
@@ -161,8 +178,11 @@ private struct ServerService: Service {
 private struct ReloadService: Service {
     let reloader: Reloader
     let hangups: UnixSignalsSequence
+    /// What comes before waits: there is nothing to take the place of yet.
+    let started: EventLoopFuture<Void>
 
     func run() async throws {
+        try? await started.get()
         for await _ in hangups.cancelOnGracefulShutdown() {
             await reloader.reload()
         }

@@ -2,6 +2,7 @@
 
 import EventStream
 import Logging
+import NIOCore
 import NIOPosix
 import RowtailConfig
 import RowtailCore
@@ -90,47 +91,67 @@ actor FeedRegistry {
         let new = plan.entries.filter { entry in !entries.contains { $0.feed === entry.feed } }
         let gone = entries.filter { entry in !plan.entries.contains { $0.feed === entry.feed } }
         entries = plan.entries
-        for entry in gone {
-            // First what is stored of it: the next feed of this name takes it up.
-            await entry.poller.remove(entry.feed)
-            entry.feed.close()
-        }
-        // Nobody gets rows of a retired feed, and its table may be gone.
-        let polled = plan.entries.filter { !$0.settings.options.isRetired }
-        let files = Set(polled.map(\.settings.file))
-        for (file, old) in polling where !files.contains(file) {
-            await old.schedule.stop()
-            polling[file] = nil
+        // The next feed of a name takes up what is left of the last.
+        let heritage = Dictionary(
+            gone.map { ($0.settings.watched.feed, group.any().makePromise(of: FeedHeritage?.self)) }
+        ) { $1 }
+        let files = Set(gone.map(\.settings.file) + plan.entries.map(\.settings.file) + polling.keys)
+        // Each file for itself: one whose disk hangs holds up no other.
+        await withTaskGroup(of: Void.self) { group in
+            for file in files {
+                group.addTask {
+                    for entry in gone where entry.settings.file == file {
+                        entry.feed.close()
+                        let left = await entry.poller.remove(entry.feed)
+                        heritage[entry.settings.watched.feed]?.succeed(left)
+                    }
+                    // Nobody gets rows of a retired feed, and its table may be gone.
+                    let polled = plan.entries.filter { $0.settings.file == file && !$0.settings.options.isRetired }
+                    await self.poll(file, polled, new: new, heritage.mapValues(\.futureResult), plan.settings)
+                }
+            }
         }
         // What is left of the old feeds may hold it for a while, such as a client that takes no bytes.
         if let old = state, old !== plan.state { old.release() }
         state = plan.state
         pool.keep(only: plan.entries.map(\.source))
         pool.setLimit(plan.settings.limits.replays)
-        await poll(polled, new: new, plan.settings)
         await prune(plan.settings)
         return Change(kept: plan.entries.count - new.count, added: new.count, ended: gone.count)
     }
 
-    private func poll(_ polled: [Entry], new: [Entry], _ settings: RowtailConfig) async {
+    /// Has just these feeds of a file polled.
+    private func poll(
+        _ file: FeedSettings.File,
+        _ polled: [Entry],
+        new: [Entry],
+        _ heritage: [String: EventLoopFuture<FeedHeritage?>],
+        _ settings: RowtailConfig
+    ) async {
+        guard let poller = polled.first?.poller else {
+            await polling.removeValue(forKey: file)?.schedule.stop()
+            return
+        }
+        let added = polled.filter { entry in new.contains { $0.feed === entry.feed } }
+        for entry in added {
+            let left = try? await heritage[entry.settings.watched.feed]?.get()
+            await poller.add(
+                entry.feed,
+                watched: entry.settings.watched,
+                framing: entry.framing,
+                heritage: left ?? nil
+            )
+        }
         let (interval, wakesOnWrite) = (settings.pollInterval, settings.wakeOnWrite)
-        var stale: [DatabasePoller] = []
-        for old in polling.values {
-            await old.schedule.change(interval: interval, wakesOnWrite: wakesOnWrite)
+        if let schedule = polling[file]?.schedule {
+            await schedule.change(interval: interval, wakesOnWrite: wakesOnWrite)
+            // Feeds that joined others don't wait for the next tick.
+            if !added.isEmpty { await poller.poll() }
+            return
         }
-        for entry in polled where new.contains(where: { $0.feed === entry.feed }) {
-            await entry.poller.add(entry.feed, watched: entry.settings.watched, framing: entry.framing)
-            if polling[entry.settings.file] != nil, !stale.contains(where: { $0 === entry.poller }) {
-                stale.append(entry.poller)
-            }
-        }
-        for entry in polled where polling[entry.settings.file] == nil {
-            let schedule = PollSchedule(entry.poller, interval: interval, wakesOnWrite: wakesOnWrite, logger: logger)
-            polling[entry.settings.file] = Polling(poller: entry.poller, schedule: schedule)
-            await schedule.start()
-        }
-        // Feeds that joined others on a file don't wait for the next tick.
-        for poller in stale { await poller.poll() }
+        let schedule = PollSchedule(poller, interval: interval, wakesOnWrite: wakesOnWrite, logger: logger)
+        polling[file] = Polling(poller: poller, schedule: schedule)
+        await schedule.start()
     }
 
     private func prune(_ settings: RowtailConfig) async {

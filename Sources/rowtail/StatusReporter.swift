@@ -26,17 +26,22 @@ struct StatusReporter {
         self.logger = logger
     }
 
-    /// Says that everything serves, once the feeds were polled or are being waited for; then how it fares, until cancelled.
-    ///
-    /// The watchdog is fed when every event loop and every poller has answered, so that one that hangs gets the daemon
-    /// started anew.
-    func run(on eventLoop: any EventLoop) async throws {
+    /// Says that everything serves, once the feeds were polled or are being waited for.
+    func begin(on eventLoop: any EventLoop) async throws {
         guard notifier.isOn else { return }
         for feed in await registry.feeds where !feed.options.isRetired {
             try await feed.firstPoll(on: eventLoop).get()
         }
-        var last = try await status()
-        notifier.ready(status: last)
+        notifier.ready(status: try await status())
+    }
+
+    /// Says how the daemon fares, until cancelled.
+    ///
+    /// The watchdog is fed when every event loop and every poller has answered, so that one that hangs gets the daemon
+    /// started anew.
+    func run() async throws {
+        guard notifier.isOn else { return }
+        var last: String?
         while !Task.isCancelled {
             // Every event loop has to answer for it.
             let status = try await status()

@@ -6,7 +6,10 @@ import Synchronization
 
 /// `GET /healthz` and `GET /readyz`: whether the process answers, and whether clients get rows.
 final class HealthRoutes: Sendable {
-    private let isDraining = Atomic(false)
+    private let drains = Atomic(false)
+
+    /// Whether the daemon is about to end.
+    var isDraining: Bool { drains.load(ordering: .relaxed) }
 
     /// The process answers.
     var alive: ShortAnswer {
@@ -19,7 +22,7 @@ final class HealthRoutes: Sendable {
         pollInterval: Duration,
         at now: ContinuousClock.Instant = .now
     ) -> ShortAnswer {
-        var isReady = !isDraining.load(ordering: .relaxed)
+        var isReady = !isDraining
         let patience = max(.seconds(10), pollInterval * 5)
         let states = feeds.filter { !$0.options.isRetired }.map { feed in
             let status = feed.status
@@ -34,6 +37,6 @@ final class HealthRoutes: Sendable {
 
     /// Says from now on that the daemon isn't ready.
     func drain() {
-        isDraining.store(true, ordering: .relaxed)
+        drains.store(true, ordering: .relaxed)
     }
 }

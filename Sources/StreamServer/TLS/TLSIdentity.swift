@@ -26,7 +26,7 @@ package struct TLSIdentity: Sendable {
     /// The largest file that is read.
     private static let sizeLimit = 1 << 20
     /// How long a closed connection waits for the client's farewell.
-    private static let farewell = TimeAmount.milliseconds(500)
+    static let farewell = Duration.milliseconds(500)
     /// For TLS 1.2: only what keeps old traffic secret when the key gets known, and can't be tampered with.
     ///
     /// TLS 1.3 has nothing else.
@@ -54,7 +54,7 @@ package struct TLSIdentity: Sendable {
         configuration.minimumTLSVersion = .tlsv12
         configuration.cipherSuites = Self.ciphers
         configuration.applicationProtocols = Self.protocols
-        configuration.shutdownTimeout = Self.farewell
+        configuration.shutdownTimeout = TimeAmount(Self.farewell)
         do {
             context = try NIOSSLContext(configuration: configuration)
         } catch NIOSSLError.failedToLoadPrivateKey {
@@ -101,7 +101,8 @@ package struct TLSIdentity: Sendable {
     }
 
     private static func read(_ path: String, of option: String) throws -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        // Opening a pipe would wait for somebody to write to it.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
             let code = errno
             throw ServerError(
@@ -111,6 +112,10 @@ package struct TLSIdentity: Sendable {
             )
         }
         defer { close(descriptor) }
+        var info = stat()
+        guard fstat(descriptor, &info) == 0, info.st_mode & S_IFMT == S_IFREG else {
+            throw ServerError(description: "\(option): '\(path)' is no regular file; give a file in PEM")
+        }
         var bytes = [UInt8](repeating: 0, count: sizeLimit + 1)
         var count = 0
         while count < bytes.count {
