@@ -61,6 +61,9 @@ package final class Server: Sendable {
         Router(options: options, feeds: feeds, limits: limits, health: health, metrics: metrics)
     }
 
+    /// Whether the server is about to end, or has.
+    package var isDraining: Bool { health.isDraining }
+
     /// Serves something else from now on, all of it or, when this throws, nothing.
     ///
     /// Streams of feeds that are the same objects go on, those of all others end in order. Endpoints that are named as before

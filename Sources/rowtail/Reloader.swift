@@ -29,6 +29,8 @@ struct Reloader {
 
     /// Reads the configuration and goes by it; one that can't be put in force is refused, and what is wrong with it logged.
     func reload() async {
+        // It would only open again what is being closed.
+        guard !server.isDraining else { return }
         await reporter.reloading { await takeUp() }
     }
 

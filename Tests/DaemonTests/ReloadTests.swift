@@ -197,6 +197,20 @@ extension DaemonTests {
             #expect(try await daemon.terminate() == .exit(0))
         }
 
+        @Test func `a signal at the start counts once everything serves`() async throws {
+            for _ in 0..<5 {
+                let program = try DaemonProcess.run(["serve", "--config", try write("{orders: {}}")])
+                try await program.errorLine("starting")
+                program.signal(SIGHUP)
+                try await program.errorLine("configuration is in force")
+                let lines = program.state.value.errors
+                #expect(lines.count { $0.contains("listening") } == 1)
+                #expect(!lines.contains { $0.contains("refused") })
+                program.signal(SIGTERM)
+                #expect(try await program.end() == .exit(0))
+            }
+        }
+
         @Test func `a signal during the drain changes nothing`() async throws {
             let daemon = try await DaemonProcess.start(config: try write("{orders: {}}", "drain_timeout: 1m"))
             let stalled = try await StreamClient.connect(port: port, reads: false, receiveBuffer: 4096)

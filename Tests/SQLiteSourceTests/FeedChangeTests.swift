@@ -63,6 +63,31 @@ import Testing
         await poller.close()
     }
 
+    @Test func `without a state directory, the next feed of a name goes on in the same generation`() async throws {
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let poller = DatabasePoller(path: database.path, state: nil, logger: logger, on: eventLoop)
+        let watched = WatchedTable(feed: "orders", table: "orders")
+        func feed(_ heritage: FeedHeritage?) async -> Feed {
+            let framing = FrameEncoder(feed: "orders")
+            let source = SQLiteFeedSource(watched, framing: framing, poller: poller, pool: pool)
+            let feed = Feed(options: Feed.Options(name: "orders", table: "orders"), source: source)
+            await poller.add(feed, watched: watched, framing: framing, heritage: heritage)
+            await poller.poll()
+            return feed
+        }
+        try database.insertOrders(3)
+        let first = await feed(nil)
+        try database.execute("DELETE FROM orders WHERE id = 3; UPDATE sqlite_sequence SET seq = 2")
+        await poller.poll()
+        #expect(first.status.history.current == 1)
+        let heritage = await poller.remove(first)
+        try database.insertOrders(1)
+        let second = await feed(heritage)
+        #expect(second.status.history == first.status.history)
+        #expect(second.status.head == .integer(3))
+        await poller.close()
+    }
+
     @Test func `a poller that was closed opens nothing any more, and answers all the same`() async throws {
         let (feed, source) = await feed()
         await poller.poll()

@@ -93,6 +93,21 @@ struct HTTP2ConnectionTests {
         }
     }
 
+    @Test func `a request that isn't one is reset, and the other streams of its connection go on`() async throws {
+        let table = HandFedTable(rows: 3)
+        try await withTLSServer(feeds: [table.feed]) { _, port, tls in
+            let client = try await HTTP2Client.connect(port: port, tls: tls)
+            let (stream, _) = try await client.stream("/feeds/orders")
+            for field in [("Upper-Case", "1"), ("connection", "close"), ("content-length", "7")] {
+                let request = try await client.request("GET", "/healthz", fields: [field])
+                await #expect(throws: (any Error).self) { _ = try await request.head() }
+            }
+            table.publish()
+            #expect(try await stream.event()?.id == "4")
+            #expect(try await client.ask("/healthz").head.status == 200)
+        }
+    }
+
     @Test func `a flood of frames that have to be answered ends the connection alone`() async throws {
         let table = HandFedTable(rows: 3)
         try await withTLSServer(feeds: [table.feed]) { _, port, tls in

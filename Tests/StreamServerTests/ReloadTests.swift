@@ -176,6 +176,29 @@ struct ReloadTests {
         }
     }
 
+    @Test func `a new endpoint is never without the tokens that come with it`() async throws {
+        let (first, second) = (try DaemonProcess.freePort(), try DaemonProcess.freePort())
+        let table = HandFedTable(rows: 3)
+        try await withServer(feeds: [table.feed], options: options(first), threads: 2) { server, _ in
+            let guarded = options(first) {
+                $0.endpoints.append(.tcp(host: "127.0.0.1", port: second))
+                $0.access = AccessList([AccessToken("secret")])
+            }
+            try await withThrowingTaskGroup(of: Int?.self) { group in
+                group.addTask {
+                    // From before it is there until it answers.
+                    while true {
+                        if let answer = try? await StreamClient.ask(port: second, "/feeds") {
+                            return answer.head.status
+                        }
+                    }
+                }
+                try await server.reload(options: guarded, feeds: [table.feed])
+                for try await status in group { #expect(status == 401) }
+            }
+        }
+    }
+
     @Test func `an inherited socket is listened on again after it was not`() async throws {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }

@@ -47,6 +47,9 @@ package final class HTTP2Client: Sendable {
         connection.initialSettings.append(HTTP2Setting(parameter: .initialWindowSize, value: window))
         // What one stream leaves waiting is not to hold up the others here.
         connection.targetWindowSize = 16 << 20
+        // Tests send what no client would.
+        connection.headerBlockValidation = .disabled
+        connection.contentLengthValidation = .disabled
         var stream = NIOHTTP2Handler.StreamConfiguration()
         stream.targetWindowSize = window
         let (connectionConfiguration, streamConfiguration) = (connection, stream)
