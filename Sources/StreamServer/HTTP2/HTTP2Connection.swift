@@ -89,9 +89,8 @@ final class HTTP2Connection: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // One stream's error is that stream's alone (RFC 9113, section 5.4.2); its client has been told by RST_STREAM, and
-        // whoever makes many of them is counted.
-        if error is NIOHTTP2Errors.StreamError { return }
+        // Told by RST_STREAM; whoever makes many of them is counted.
+        if Self.concernsOneStream(error) { return }
         guard error is NIOSSLError else {
             // The client has been told by GOAWAY.
             isLeaving = true
