@@ -28,6 +28,10 @@ TICKS = os.sysconf("SC_CLK_TCK")
 MOST_MEMORY = 128
 MOST_DELAY = 2.0
 MOST_FILES_LEFT = 24
+# A stream whose client reads nothing keeps the page that was read for it, of `page_bytes`, until its event loop looks at it
+# again: MiB more for 500 streams, and the time that it takes to copy as much into their sockets.
+PAGES = {"never-read": 500 * 256 // 1024}
+MOST_DELAYS = {"never-read": 5.0}
 
 # Debian's tools: name, command, and whether it wants TLS.
 TOOLS = [
@@ -183,10 +187,11 @@ def round_of(arguments, tls):
                 f" {found['median']:9.1f} {found['most']:9.1f}   {found['output'] if arguments.verbose else ''}",
                 flush=True,
             )
-            if found["memory"] > MOST_MEMORY:
-                faults.append(f"{name}: {found['memory']} MiB more; {MOST_MEMORY} are allowed")
-            if found["most"] > MOST_DELAY * 1000:
-                faults.append(f"{name}: a row took {found['most']:.0f} ms; {MOST_DELAY} s are allowed")
+            memory, delay = MOST_MEMORY + PAGES.get(name, 0), MOST_DELAYS.get(name, MOST_DELAY)
+            if found["memory"] > memory:
+                faults.append(f"{name}: {found['memory']} MiB more; {memory} are allowed")
+            if found["most"] > delay * 1000:
+                faults.append(f"{name}: a row took {found['most']:.0f} ms; {delay} s are allowed")
             if found["left"] > MOST_FILES_LEFT:
                 faults.append(f"{name}: {found['left']} descriptors more afterwards")
         if daemon.gaps or daemon.cuts:
