@@ -41,6 +41,7 @@ final class ConnectionHandler: ChannelDuplexHandler, StreamTransport {
         didSet { countBusy() }
     }
     private var isBusy = false
+    private var isFresh = false
     private var received = ByteBuffer()
     private var scanner = HeadScanner()
     private var inputIsClosed = false
@@ -68,12 +69,22 @@ final class ConnectionHandler: ChannelDuplexHandler, StreamTransport {
         case .reading, .lingering: isBusy = false
         }
         if isBusy != wasBusy { fanOut.countBusy(isBusy ? 1 : -1) }
+        if case .reading = phase { return }
+        countNoLongerFresh()
+    }
+
+    private func countNoLongerFresh() {
+        guard isFresh else { return }
+        isFresh = false
+        fanOut.countFresh(-1)
     }
 
     // MARK: - Channel events
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        isFresh = true
+        fanOut.countFresh(1)
         try? installCodec(context)
         guard context.channel.isActive else { return }
         if let firstRequestBy {
@@ -85,6 +96,7 @@ final class ConnectionHandler: ChannelDuplexHandler, StreamTransport {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         deadline?.cancel()
+        countNoLongerFresh()
         self.context = nil
         requestHandler = nil
         codec = []

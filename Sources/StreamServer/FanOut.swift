@@ -16,6 +16,9 @@ final class FanOut {
     private(set) var router: Router
     private var timer: RepeatedTask?
     private var busyConnections = 0
+    /// Connections whose first request isn't here yet.
+    private var freshConnections = 0
+    private var waitsForFresh = true
     /// The HTTP/2 connections, whose clients are told of a drain ahead of their streams' ends.
     private var multiplexed: [ObjectIdentifier: HTTP2Connection] = [:]
     private var emptied: [EventLoopPromise<Void>] = []
@@ -91,7 +94,11 @@ final class FanOut {
         }
     }
 
-    /// Ends every stream in order.
+    /// How long the first request of a connection is waited for that was made just before the drain.
+    private static let graceTime = TimeAmount.milliseconds(250)
+
+    /// Ends every stream in order, and those in order whose requests are just coming: their clients connected when nothing
+    /// said that the daemon would end, and closing would reset connections whose requests weren't read.
     ///
     /// - Returns: Succeeds when no connection has anything left to send, or the time is up.
     func drain(before deadline: NIODeadline) -> EventLoopFuture<Void> {
@@ -104,13 +111,14 @@ final class FanOut {
             group.endAll(.drain)
         }
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.scheduleTask(deadline: min(deadline, .now() + Self.graceTime)) { bound.value.endGrace() }
         return whenEmpty(before: deadline).map { bound.value.stop() }
     }
 
     /// Succeeds when no connection has anything left to send, or the time is up.
     private func whenEmpty(before deadline: NIODeadline) -> EventLoopFuture<Void> {
         let promise = eventLoop.makePromise(of: Void.self)
-        guard busyConnections > 0 else {
+        guard !isEmpty else {
             promise.succeed()
             return promise.futureResult
         }
@@ -129,8 +137,21 @@ final class FanOut {
     /// Counts a connection that has something to send in (1) or out (-1).
     func countBusy(_ change: Int) {
         busyConnections += change
-        if busyConnections == 0 { succeedEmptied() }
+        if isEmpty { succeedEmptied() }
     }
+
+    /// Counts a connection in (1) that was made, and out (-1) when its first request is here or it is closed.
+    func countFresh(_ change: Int) {
+        freshConnections += change
+        if isEmpty { succeedEmptied() }
+    }
+
+    private func endGrace() {
+        waitsForFresh = false
+        if isEmpty { succeedEmptied() }
+    }
+
+    private var isEmpty: Bool { busyConnections == 0 && (freshConnections == 0 || !waitsForFresh) }
 
     /// Remembers an HTTP/2 connection until it is closed.
     func opened(_ connection: HTTP2Connection) {

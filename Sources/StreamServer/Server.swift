@@ -276,6 +276,10 @@ package final class Server: Sendable {
     /// Takes no more connections, ends each stream in order, and waits until they are gone or the time is up.
     package func drain() async {
         health.drain()
+        // What was accepted may still be on its way from the listener's event loop to its own and back, and a connection that
+        // comes back to a closed listener is cut off. The others stay in the queue of a socket that systemd holds.
+        for channel in listeners.channels { try? await channel.setOption(.autoRead, value: false).get() }
+        for _ in 0..<3 { _ = try? await fanOuts.onEach { $0.eventLoop.makeSucceededVoidFuture() }.get() }
         await listeners.close(listeners.endpoints)
         let deadline = NIODeadline.now() + TimeAmount(options.withLock(\.drainTime))
         _ = try? await fanOuts.onEach { $0.drain(before: deadline) }.get()

@@ -63,6 +63,18 @@ struct DrainTests {
         }
     }
 
+    @Test func `a client that has just connected gets a moment to ask`() async throws {
+        let table = HandFedTable(rows: 10)
+        try await withServer(feeds: [table.feed], options: .with { $0.drainTimeout = .seconds(30) }) { server, port in
+            let client = try await StreamClient.connect(port: port)
+            let start = ContinuousClock.now
+            await server.drain()
+            // Had the drain been over at once, the daemon would be gone before the request came.
+            #expect(ContinuousClock.now - start >= .milliseconds(250))
+            await client.close()
+        }
+    }
+
     @Test func `idle connections don't hold the drain up`() async throws {
         let table = HandFedTable(rows: 10)
         try await withServer(feeds: [table.feed], options: .with { $0.drainTimeout = .seconds(30) }) { server, port in
