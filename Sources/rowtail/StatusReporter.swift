@@ -77,11 +77,12 @@ struct StatusReporter {
         let troubled = feeds.filter { $0.status.state != .live }
         let streams = feeds.reduce(0) { $0 + $1.subscriberCount }
         let behind = try await server.furthestBehind(of: feeds)
-        let live = troubled.isEmpty ? "\(feeds.count)" : "\(feeds.count - troubled.count) of \(feeds.count)"
+        func count(_ number: Int, _ thing: String) -> String { "\(number) \(thing)\(number == 1 ? "" : "s")" }
+        let live = (troubled.isEmpty ? "" : "\(feeds.count - troubled.count) of ") + count(feeds.count, "feed")
         let names = troubled.prefix(3).map { "\($0.name) \($0.status.state.name)" }.joined(separator: ", ")
         let more = troubled.count > 3 ? ", \(troubled.count - 3) more not live" : ""
         return """
-            \(live) feeds live, \(streams) streams, \(behind) rows behind\
+            \(live) live, \(count(streams, "stream")), \(count(behind, "row")) behind\
             \(troubled.isEmpty ? "" : "; ")\(names)\(more)
             """
     }

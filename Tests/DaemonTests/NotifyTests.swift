@@ -49,8 +49,8 @@ extension DaemonTests {
             try lock.release()
             let (client, _) = try await StreamClient.stream(port: daemon.port, "/feeds/orders")
             #expect(try await client.frame() != nil)
-            let status = "STATUS=1 of 2 feeds live, 1 streams, 0 rows behind; users waiting"
-            #expect(try await message("1 streams", to: manager) == status)
+            let status = "STATUS=1 of 2 feeds live, 1 stream, 0 rows behind; users waiting"
+            #expect(try await message("1 stream,", to: manager) == status)
             try await daemon.terminate()
             #expect(manager.received().last == "STOPPING=1")
         }
@@ -69,7 +69,7 @@ extension DaemonTests {
                 }
                 #expect(messages.first { !$0.hasPrefix("STATUS") }?.hasPrefix("RELOADING=1\nMONOTONIC_USEC=") == true)
                 let last = try #require(messages.last { $0.hasPrefix("READY=1") })
-                #expect(last.contains(yaml == "feeds: 7" ? "1 of 2 feeds live" : "1 feeds live"), "\(last)")
+                #expect(last.contains(yaml == "feeds: 7" ? "1 of 2 feeds live" : "1 feed live"), "\(last)")
             }
             try await daemon.terminate()
         }
@@ -92,7 +92,7 @@ extension DaemonTests {
             let daemon = try await DaemonProcess.start(config: config, environment: environment)
             let stalled = try await StreamClient.connect(port: daemon.port, reads: false, receiveBuffer: 4096)
             try await stalled.request("GET", "/feeds/orders?since=earliest")
-            try await message("1 streams, 1000000000000000000 rows behind", to: manager)
+            try await message("1 stream, 1000000000000000000 rows behind", to: manager)
             try await message("WATCHDOG=1", to: manager)
             await stalled.close()
             #expect(try await daemon.terminate() == .exit(0))

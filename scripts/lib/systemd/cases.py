@@ -57,7 +57,7 @@ def _():
         status, body = get("/readyz")
         check(status == 200 and json.loads(body)["feeds"] == {"orders": "live"}, f"/readyz answers {status}: {body}")
     check(show("User") == "rowtail" and owner(f"/proc/{main_pid()}") == "rowtail", "it runs as another user")
-    check(show("StatusText").startswith("1 feeds live"), f"the status is '{show('StatusText')}'")
+    check(show("StatusText").startswith("1 feed live"), f"the status is '{show('StatusText')}'")
     stream = Stream()
     eventually("a stream in the status", lambda: "1 streams" in show("StatusText"))
     check(stream.ids(3) == ["1", "2", "3"], "not all rows")
