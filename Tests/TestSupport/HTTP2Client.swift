@@ -75,7 +75,10 @@ package final class HTTP2Client: Sendable {
         let multiplexer = try await channel.eventLoop.submit {
             try channel.pipeline.syncOperations.handler(type: NIOHTTP2Handler.self).syncMultiplexer()
         }.get()
-        return HTTP2Client(channel, multiplexer, state)
+        let client = HTTP2Client(channel, multiplexer, state)
+        // Streams from before the server knows of another window would never open theirs again, in NIO's client.
+        if window != 65_535 { _ = try await client.ask("/healthz") }
+        return client
     }
 
     /// Sends a request's head, and its end unless a body is to follow.
