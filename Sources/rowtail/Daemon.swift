@@ -86,23 +86,22 @@ struct Daemon {
         try await pollGroup.shutdownGracefully()
     }
 
-    /// A server that follows the feeds, which are polled from now on.
+    /// A server that follows the feeds, which are not polled yet.
     private func makeServer(
         _ registry: FeedRegistry,
         _ pool: ReplayPool,
         _ group: MultiThreadedEventLoopGroup
     ) async throws -> Server {
-        // Nothing else keeps the plan, or what a reload gives up would stay open.
-        let plan = try await registry.plan(settings)
+        // Nothing else keeps the feeds, or what a reload gives up would stay open.
+        let feeds = try await registry.begin(settings)
         let server = try await Server(
             options: options,
-            feeds: plan.feeds,
+            feeds: feeds,
             group: group,
             logger: logger,
             replayPages: { pool.pagesRead }
         )
-        logger.info("starting", metadata: ["version": "\(Version.current)", "feeds": "\(plan.feeds.count)"])
-        await registry.apply(plan)
+        logger.info("starting", metadata: ["version": "\(Version.current)", "feeds": "\(feeds.count)"])
         return server
     }
 
@@ -114,7 +113,7 @@ struct Daemon {
     }
 }
 
-/// Has polling and pruning go on until everything else has ended.
+/// Polls and prunes until everything else has ended.
 private struct PollingService: Service {
     let registry: FeedRegistry
     /// How long storing what the next start has to know may take.
@@ -122,8 +121,10 @@ private struct PollingService: Service {
     let logger: Logger
 
     func run() async throws {
-        try? await gracefulShutdown()
         await withTaskGroup(of: Void.self) { group in
+            // A file that hangs holds up neither the server nor the end.
+            group.addTask { await registry.start() }
+            try? await gracefulShutdown()
             group.addTask {
                 guard (try? await Task.sleep(for: patience)) != nil else { return }
                 logger.critical("a poller hangs, ending without it")

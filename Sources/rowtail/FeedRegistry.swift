@@ -48,6 +48,8 @@ actor FeedRegistry {
     private let group: MultiThreadedEventLoopGroup
     private let logger: Logger
     private var entries: [Entry] = []
+    /// What ``start()`` is to take up.
+    private var first: Plan?
     private var state: StateDirectory?
     private var polling: [FeedSettings.File: Polling] = [:]
     private var pruners: [String: Pruner] = [:]
@@ -84,13 +86,35 @@ actor FeedRegistry {
         return Plan(entries: entries, state: state, settings: settings)
     }
 
+    /// Works out what to serve at the start.
+    ///
+    /// - Returns: The feeds, which are polled from ``start()`` on.
+    /// - Throws: `StateDirectory.Failure`.
+    func begin(_ settings: RowtailConfig) throws -> [Feed] {
+        let plan = try plan(settings)
+        first = plan
+        return plan.feeds
+    }
+
+    /// Begins to poll; returns when every file was polled once.
+    func start() async {
+        guard let plan = first else { return }
+        entries = plan.entries
+        first = nil
+        await poll(plan, new: plan.entries, gone: [])
+    }
+
     /// Takes a plan for what is polled from now on; who serves the feeds follows them already.
     @discardableResult
     func apply(_ plan: Plan) async -> Change {
-        guard !isStopped else { return Change() }
         let new = plan.entries.filter { entry in !entries.contains { $0.feed === entry.feed } }
         let gone = entries.filter { entry in !plan.entries.contains { $0.feed === entry.feed } }
         entries = plan.entries
+        await poll(plan, new: new, gone: gone)
+        return Change(kept: plan.entries.count - new.count, added: new.count, ended: gone.count)
+    }
+
+    private func poll(_ plan: Plan, new: [Entry], gone: [Entry]) async {
         // The next feed of a name takes up what is left of the last.
         let heritage = Dictionary(
             gone.map { ($0.settings.watched.feed, group.any().makePromise(of: FeedHeritage?.self)) }
@@ -117,7 +141,6 @@ actor FeedRegistry {
         pool.keep(only: plan.entries.map(\.source))
         pool.setLimit(plan.settings.limits.replays)
         await prune(plan.settings)
-        return Change(kept: plan.entries.count - new.count, added: new.count, ended: gone.count)
     }
 
     /// Has just these feeds of a file polled.
@@ -142,6 +165,7 @@ actor FeedRegistry {
                 heritage: left ?? nil
             )
         }
+        guard !isStopped else { return }
         let (interval, wakesOnWrite) = (settings.pollInterval, settings.wakeOnWrite)
         if let schedule = polling[file]?.schedule {
             await schedule.change(interval: interval, wakesOnWrite: wakesOnWrite)
@@ -162,6 +186,7 @@ actor FeedRegistry {
         }
         let old = pruners
         pruners = wanted
+        guard !isStopped else { return }
         for (name, pruner) in old where wanted[name] !== pruner { await pruner.stop() }
         for (name, pruner) in wanted where old[name] !== pruner { pruner.start() }
     }
@@ -169,7 +194,7 @@ actor FeedRegistry {
     // MARK: - While it runs
 
     /// The feeds that are served.
-    var feeds: [Feed] { entries.map(\.feed) }
+    var feeds: [Feed] { (first?.entries ?? entries).map(\.feed) }
 
     /// The file of a poller that hangs, or has not polled for longer than its interval and `patience`; `nil` where there is
     /// none.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Dispatch
 import Foundation
 import Logging
 import RowtailConfig
@@ -26,6 +27,8 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(help: "trace, debug, info, notice, warning, error or critical. Overrides the file.")
     var logLevel: String?
+
+    private static let checking = DispatchQueue(label: "rowtail.check")
 
     func run() async throws {
         let environment = ProcessInfo.processInfo.environment
@@ -72,14 +75,17 @@ struct ServeCommand: AsyncParsableCommand {
     ) {
         let sockets = (try? settings.activatedSockets(activation)) ?? []
         let notices = settings.warnings(activated: sockets.map(\.description)) + (options.tls?.warnings ?? [])
-        let report = CheckReport(config: config, notices: notices, checks: settings.checks(patience: .zero))
-        for notice in report.notices {
+        for notice in notices {
             logger.warning("configuration is odd", metadata: ["reason": "\(notice)"])
         }
-        for (path, findings, feeds) in report.databases {
-            log(findings, "database is not safe", ["database": "\(path)"], logger)
-            for feed in feeds {
-                log(feed.tableFindings, "feed is not safe", ["feed": "\(feed.feed)"], logger)
+        // A disk may hang, and nothing here waits for it.
+        Self.checking.async {
+            let report = CheckReport(config: config, notices: [], checks: settings.checks(patience: .zero))
+            for (path, findings, feeds) in report.databases {
+                log(findings, "database is not safe", ["database": "\(path)"], logger)
+                for feed in feeds {
+                    log(feed.tableFindings, "feed is not safe", ["feed": "\(feed.feed)"], logger)
+                }
             }
         }
     }

@@ -30,7 +30,13 @@ struct StatusReporter {
     func begin(on eventLoop: any EventLoop) async throws {
         guard notifier.isOn else { return }
         for feed in await registry.feeds where !feed.options.isRetired {
-            try await feed.firstPoll(on: eventLoop).get()
+            let polled = eventLoop.makePromise(of: Void.self)
+            feed.firstPoll(on: eventLoop).cascade(to: polled)
+            try await withTaskCancellationHandler {
+                try await polled.futureResult.get()
+            } onCancel: {
+                polled.fail(CancellationError())
+            }
         }
         notifier.ready(status: try await status())
     }

@@ -89,6 +89,7 @@ extension DaemonTests {
             let warnings = report.feeds.flatMap { $0.findings.filter { $0.level == "warning" } }
             #expect(warnings.map(\.topic) == ["journal", "ids", "journal", "ids"])
             let daemon = try await DaemonProcess.start(config: path)
+            try await daemon.logged("feed=u reason")
             let lines = daemon.log.filter { $0.contains(" warning ") }
             let expected = [
                 ("configuration is odd", report.warnings.first ?? ""),

@@ -98,12 +98,30 @@ extension DaemonTests {
             #expect(try await daemon.terminate() == .exit(0))
         }
 
-        @Test func `the watchdog is fed while the poller answers, and not while it hangs`() async throws {
+        @Test func `a file that hangs at the start holds up neither the server nor the end`() async throws {
+            let (manager, environment) = try manager()
+            let (library, hold) = (try buildHoldReads(), database.directory.file("hold"))
+            try Data().write(to: URL(fileURLWithPath: hold))
+            let held = ["LD_PRELOAD": library, "HOLD_READS": hold]
+            let daemon = try await DaemonProcess.start(config: config, environment: environment.merging(held) { $1 })
+            #expect(try await daemon.get("/healthz").status == 200)
+            #expect(!manager.received().contains { $0.contains("READY=1") })
+            #expect(try await daemon.terminate() == .exit(1))
+            #expect(daemon.log.contains { $0.contains("a poller hangs, ending without it") })
+        }
+
+        /// Builds what makes a disk hang.
+        private func buildHoldReads() throws -> String {
             let library = database.directory.file("hold_reads.so")
             try Shell.run(
                 "clang",
                 ["-O1", "-shared", "-fPIC", "-o", library, TestPrograms.path("hold_reads.c"), "-ldl"]
             )
+            return library
+        }
+
+        @Test func `the watchdog is fed while the poller answers, and not while it hangs`() async throws {
+            let library = try buildHoldReads()
             // A reader that hangs would hold a writer up in the other modes.
             try database.execute("PRAGMA journal_mode = wal")
             var (manager, environment) = try manager()
