@@ -59,7 +59,7 @@ def _():
     check(show("User") == "rowtail" and owner(f"/proc/{main_pid()}") == "rowtail", "it runs as another user")
     check(show("StatusText").startswith("1 feed live"), f"the status is '{show('StatusText')}'")
     stream = Stream()
-    eventually("a stream in the status", lambda: "1 streams" in show("StatusText"))
+    eventually("a stream in the status", lambda: "1 stream," in show("StatusText"))
     check(stream.ids(3) == ["1", "2", "3"], "not all rows")
     run("systemctl", "stop", "rowtail.service")
     check(show("Result") == "success" and show("ExecMainStatus") == "0", f"it ended with {show('ExecMainStatus')}")
