@@ -145,9 +145,9 @@ import Testing
     @Test func `a poller that closes waits for what is being stored`() async throws {
         let database = try TemporaryDatabase()
         let state = try StateDirectory(path: TemporaryDirectory().file("state"))
-        let watch = await WatchedFile(database.path, state: state)
-        try await watch.poll()
         for round in Int64(1)...10 {
+            let watch = await WatchedFile(database.path, state: state)
+            try await watch.poll()
             try database.insertOrders(1)
             try await watch.poll()
             await watch.poller.upkeep()

@@ -113,7 +113,8 @@ package struct TLSIdentity: Sendable {
         }
         defer { close(descriptor) }
         var info = stat()
-        guard fstat(descriptor, &info) == 0, info.st_mode & S_IFMT == S_IFREG else {
+        // A directory says so itself when it is read.
+        guard fstat(descriptor, &info) == 0, [S_IFREG, S_IFDIR].contains(info.st_mode & S_IFMT) else {
             throw ServerError(description: "\(option): '\(path)' is no regular file; give a file in PEM")
         }
         var bytes = [UInt8](repeating: 0, count: sizeLimit + 1)
