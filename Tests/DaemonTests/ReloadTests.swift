@@ -139,7 +139,7 @@ extension DaemonTests {
             func open() throws -> [String] {
                 try FileManager.default.contentsOfDirectory(atPath: "/proc/\(daemon.program.pid)/fd").compactMap {
                     try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(daemon.program.pid)/fd/\($0)")
-                }.filter { $0.contains(".db") || $0.contains("state") || $0.contains("inotify") }.sorted()
+                }.filter { $0.contains(".db") || $0.hasSuffix("/lock") || $0.contains("inotify") }.sorted()
             }
             // Also what reads behind the tail.
             try database.insertOrders(3)
