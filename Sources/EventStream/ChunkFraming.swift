@@ -43,8 +43,16 @@ package enum ChunkFraming {
 
     /// A chunk of a frame that one client gets.
     package static func chunk(_ text: String) -> String {
-        "\(String(text.utf8.count, radix: 16))\r\n\(text)\r\n"
+        head(text.utf8.count) + text + tail
     }
+
+    /// What comes before so many bytes to make them a chunk.
+    package static func head(_ count: Int) -> String {
+        "\(String(count, radix: 16))\r\n"
+    }
+
+    /// What comes after the bytes of a chunk.
+    package static let tail = "\r\n"
 
     /// Takes the chunk framing off a run of whole chunks, for HTTP/1.0 clients, which know no chunks.
     package static func unframed(_ chunks: UnsafeRawBufferPointer) -> [UInt8] {

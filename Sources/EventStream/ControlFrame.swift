@@ -22,6 +22,11 @@ package enum ControlFrame {
         "retry: \(retry)\n: rowtail feed \(feed)\n\(self.reset(feed: feed, reset))"
     }
 
+    /// The first frame of a stream of several feeds; the frame of a checkpoint or reset has to follow it.
+    package static func first(feeds: [String], retry: Int) -> String {
+        "retry: \(retry)\n: rowtail feeds \(feeds.joined(separator: ","))\n"
+    }
+
     /// A frame with only an id: moves the client's cursor, fires no event.
     package static func checkpoint(_ id: EventID) -> String {
         "id: \(id)\n\n"
@@ -51,8 +56,8 @@ package enum ControlFrame {
 
     /// The last frame of a stream that ends in order.
     ///
-    /// The id is where the stream ended, rows passed over included; `nil` when it never knew.
-    package static func end(_ reason: EndReason, id: EventID?) -> String {
+    /// The id is the text of where the stream ended, rows passed over included; `nil` when it never knew.
+    package static func end(_ reason: EndReason, id: String?) -> String {
         "event: rowtail.end\n\(id.map { "id: \($0)\n" } ?? "")data: {\"reason\":\"\(reason.rawValue)\"}\n\n"
     }
 }

@@ -43,7 +43,7 @@ package struct StreamQuery: Hashable, Sendable {
     /// What happens when continuity breaks.
     package var onReset: ResetPolicy?
 
-    /// The greatest length of an event id in bytes.
+    /// The greatest length of an event id in bytes; on a stream of several feeds, of each part.
     package static let idLimit = 1024
 
     /// Reads a request's query and `Last-Event-ID` header.
@@ -54,8 +54,13 @@ package struct StreamQuery: Hashable, Sendable {
     /// - Parameters:
     ///   - query: What follows `?` in the request's target.
     ///   - header: The value of `Last-Event-ID`.
+    ///   - scope: Which feed this is for, when the request is for several.
     /// - Throws: ``StreamQueryError``.
-    package init(query: some StringProtocol, lastEventID header: String?) throws {
+    package init(
+        query: some StringProtocol,
+        lastEventID header: String?,
+        scope: CombinedID.Scope? = nil
+    ) throws {
         var seen: Set<String> = []
         var queryID: EventID?
         for (name, value) in try Self.pairs(query) {
@@ -65,9 +70,9 @@ package struct StreamQuery: Hashable, Sendable {
             }
             switch name {
             case "last_event_id", "lastEventId":
-                queryID = try Self.eventID(value, from: name)
+                queryID = try Self.eventID(value, from: name, scope)
             case "since":
-                since = try Self.start(value)
+                since = try Self.start(value, scope)
             case "limit":
                 guard let count = Int(value), count > 0 else {
                     throw StreamQueryError(
@@ -100,22 +105,33 @@ package struct StreamQuery: Hashable, Sendable {
                 )
             }
         }
-        lastEventID = try header.flatMap { try Self.eventID($0, from: "Last-Event-ID") } ?? queryID
+        lastEventID = try header.flatMap { try Self.eventID($0, from: "Last-Event-ID", scope) }
+        // A header that leaves this feed's part empty is still the one that counts.
+        if header?.isEmpty ?? true { lastEventID = queryID }
     }
 
-    private static func eventID(_ text: String, from name: String) throws -> EventID? {
+    private static func eventID(_ text: String, from name: String, _ scope: CombinedID.Scope?) throws -> EventID? {
         guard !text.isEmpty else { return nil }
-        guard text.utf8.count <= idLimit, let id = EventID(text) else {
+        guard let part = scope.map({ $0.part(of: text) }) ?? text else {
             throw StreamQueryError(
                 code: .badEventID,
                 message:
-                    "\(name): \(quoted(text)) is no event id of this feed; send an id that it gave out, or none"
+                    "\(name): \(quoted(text)) is no event id of this stream; send one that it gave out, such as "
+                    + (scope.map { CombinedID.text($0.feeds.map { (feed: $0, id: "1") }) } ?? "1")
+            )
+        }
+        guard !part.isEmpty else { return nil }
+        guard part.utf8.count <= idLimit, let id = EventID(part) else {
+            throw StreamQueryError(
+                code: .badEventID,
+                message:
+                    "\(name): \(quoted(part)) is no event id of this feed; send an id that it gave out, or none"
             )
         }
         return id
     }
 
-    private static func start(_ text: String) throws -> StartPoint {
+    private static func start(_ text: String, _ scope: CombinedID.Scope?) throws -> StartPoint? {
         switch text {
         case "earliest": return .earliest
         case "latest": return .latest
@@ -134,7 +150,9 @@ package struct StreamQuery: Hashable, Sendable {
         if let time = UnixTime(rfc3339: text.replacing(" ", with: "+")) ?? UnixTime(rfc3339: text) {
             return .time(time)
         }
-        guard text.utf8.count <= idLimit, let id = EventID(text) else {
+        let part = scope.map { $0.part(of: text) } ?? text
+        if let part, part.isEmpty, scope != nil { return nil }
+        guard let part, part.utf8.count <= idLimit, let id = EventID(part) else {
             throw StreamQueryError(
                 code: .badEventID,
                 message:
@@ -157,8 +175,10 @@ package struct StreamQuery: Hashable, Sendable {
         }
     }
 
-    /// Decodes a name or a value of a query.
-    static func decoded(_ text: some StringProtocol) throws -> String {
+    /// Decodes a name or a value of a query: percent-escapes, and `+` as a space.
+    ///
+    /// - Throws: ``StreamQueryError`` for an escape without two hexadecimal digits, and for what is no UTF-8.
+    package static func decoded(_ text: some StringProtocol) throws -> String {
         var bytes: [UInt8] = []
         var rest = Array(text.utf8)[...]
         while let byte = rest.popFirst() {

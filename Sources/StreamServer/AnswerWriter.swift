@@ -15,6 +15,6 @@ protocol AnswerWriter: AnyObject {
 
     /// Sends the head of a stream.
     ///
-    /// - Returns: The subscriber, whose first frame may follow.
-    func begin(_ ticket: StreamOpening.Ticket, _ fields: HTTPFields, of group: FeedGroup) -> Subscriber
+    /// - Returns: The stream, whose first frame may follow.
+    func begin(_ ticket: StreamTicket, _ fields: HTTPFields) -> ActiveStream
 }

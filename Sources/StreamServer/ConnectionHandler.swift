@@ -23,7 +23,7 @@ final class ConnectionHandler: ChannelDuplexHandler, StreamTransport {
         /// A request is being answered.
         case answering
         /// A stream goes out.
-        case streaming(Subscriber, FeedGroup)
+        case streaming(ActiveStream)
         /// The last answer is out; what still comes in is dropped, so that closing doesn't reset the connection before
         /// the client has read it.
         case lingering
@@ -177,9 +177,9 @@ final class ConnectionHandler: ChannelDuplexHandler, StreamTransport {
             break
         case .lingering:
             context.cut()
-        case .streaming(let subscriber, let group):
+        case .streaming(let stream):
             // A closed peer answers with a reset, which shows at once; a half-closed one goes on.
-            group.beat(subscriber)
+            stream.beat()
         }
     }
 
@@ -188,9 +188,7 @@ final class ConnectionHandler: ChannelDuplexHandler, StreamTransport {
     }
 
     private func closed() {
-        if case .streaming(let subscriber, let group) = phase {
-            group.remove(subscriber, .client)
-        }
+        if case .streaming(let stream) = phase { stream.connectionClosed() }
         phase = .lingering
         requestHandler?.connectionClosed()
     }
@@ -313,13 +311,13 @@ final class ConnectionHandler: ChannelDuplexHandler, StreamTransport {
     /// Turns the connection into a stream: the codec goes, once what it wrote is on its way.
     ///
     /// `staysOpen` is whether another request may follow on this connection when the stream ends.
-    func becomeStream(_ subscriber: Subscriber, of group: FeedGroup, staysOpen: Bool) {
+    func become(_ stream: ActiveStream, staysOpen: Bool) {
         guard let context else { return }
         if !staysOpen {
             servesNoMore = true
             received = ByteBuffer()
         }
-        phase = .streaming(subscriber, group)
+        phase = .streaming(stream)
         requestHandler = nil
         for handler in codec {
             context.pipeline.syncOperations.removeHandler(handler, promise: nil)

@@ -54,7 +54,7 @@ extension FeedGroup {
 
     /// Ends a stream in order: tells why, then the final chunk.
     func end(_ subscriber: Subscriber, _ reason: EndReason) {
-        var frame = ControlFrame.end(reason, id: subscriber.state?.id)
+        var frame = ControlFrame.end(reason, id: subscriber.state?.id.description)
         if subscriber.isChunked { frame = ChunkFraming.chunk(frame) + ChunkFraming.end }
         remove(subscriber, StreamMetrics.Closed(reason))
         fanOut.metrics.bytesSent += UInt64(frame.utf8.count)

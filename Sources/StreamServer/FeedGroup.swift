@@ -118,8 +118,13 @@ final class FeedGroup {
         if subscriber.isInCohort { cohort.leave(subscriber) } else { stragglers.swapRemove(subscriber) }
         feed.countSubscriber(-1)
         subscriber.interest?.lose()
+        // A stream of several feeds is one stream.
+        if let part = subscriber.connection as? CombinedStream.Part {
+            part.left(reason)
+        } else {
+            fanOut.metrics.closed[reason, default: 0] += 1
+        }
         subscriber.onClose()
-        fanOut.metrics.closed[reason, default: 0] += 1
     }
 
     /// Has streams start that waited until someone could tell where.

@@ -153,7 +153,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler, Answ
         connection.limitWrite()
     }
 
-    func begin(_ ticket: StreamOpening.Ticket, _ fields: HTTPFields, of group: FeedGroup) -> Subscriber {
+    func begin(_ ticket: StreamTicket, _ fields: HTTPFields) -> ActiveStream {
         let isChunked = exchange?.version == .http1_1
         let staysOpen = exchange?.staysOpen ?? false
         if let exchange, let context {
@@ -162,8 +162,8 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler, Answ
             write(.ok, fields, exchange, context)
         }
         exchange = nil
-        let subscriber = ticket.makeSubscriber(on: connection, isChunked: isChunked)
-        connection.becomeStream(subscriber, of: group, staysOpen: staysOpen)
-        return subscriber
+        let stream = ticket.makeStream(on: connection, isChunked: isChunked)
+        connection.become(stream, staysOpen: staysOpen)
+        return stream
     }
 }

@@ -25,29 +25,28 @@ struct Responder {
                 let answer = (try? result.get()) ?? RequestError(.unavailable, "no answer could be made").answer
                 bound.value.send(answer, to: request)
             }
-        case .stream(let feed, let query, let token):
-            guard let group = fanOut.groups[feed.name] else {
-                send(RequestError(.unknownFeed, "there is no feed '\(feed.name)'").answer, to: request)
-                return
+        case .stream(let requests, let token):
+            var grouped: [(request: StreamRequest, group: FeedGroup)] = []
+            for asked in requests {
+                guard let group = fanOut.groups[asked.feed.name] else {
+                    send(RequestError(.unknownFeed, "there is no feed '\(asked.feed.name)'").answer, to: request)
+                    return
+                }
+                grouped.append((asked, group))
             }
-            let opening = StreamOpening(feed: feed, group: group, fanOut: fanOut, address: address, token: token)
-            let boundGroup = NIOLoopBound(group, eventLoop: fanOut.eventLoop)
-            opening.open(query).whenComplete { result in
-                bound.value.conclude(result, request, boundGroup.value)
+            let opening = StreamOpening(requests: grouped, fanOut: fanOut, address: address, token: token)
+            opening.open().whenComplete { result in
+                bound.value.conclude(result, request)
             }
         }
     }
 
-    private func conclude(
-        _ result: Result<StreamOpening.Outcome, any Error>,
-        _ request: HTTPRequest,
-        _ group: FeedGroup
-    ) {
+    private func conclude(_ result: Result<StreamOpening.Outcome, any Error>, _ request: HTTPRequest) {
         switch result {
         case .success(.answer(let answer)):
             send(answer, to: request)
         case .success(.stream(let ticket)):
-            begin(ticket, request, group)
+            begin(ticket, request)
         case .failure(let error as RequestError):
             send(error.answer, to: request)
         case .failure(let error):
@@ -63,7 +62,7 @@ struct Responder {
         writer.send(answer)
     }
 
-    private func begin(_ ticket: StreamOpening.Ticket, _ request: HTTPRequest, _ group: FeedGroup) {
+    private func begin(_ ticket: StreamTicket, _ request: HTTPRequest) {
         guard writer.awaitsAnswer else {
             ticket.release()
             return
@@ -75,8 +74,7 @@ struct Responder {
             return
         }
         fanOut.metrics.streams[.opened, default: 0] += 1
-        let subscriber = writer.begin(ticket, fields, of: group)
-        group.add(subscriber, firstFrame: ticket.firstFrame)
+        writer.begin(ticket, fields).start(with: ticket.firstFrame)
     }
 
     /// The fields of every stream; proxies that would hold events back or keep them are told not to.

@@ -12,67 +12,26 @@ struct StreamOpening {
         /// No stream.
         case answer(ShortAnswer)
         /// A stream, once its connection is ready.
-        case stream(Ticket)
+        case stream(StreamTicket)
     }
 
-    /// An admitted stream that is not on a connection yet.
-    final class Ticket: Sendable {
-        let firstFrame: String
-        private let undecided: Subscriber.Undecided?
-        private let state: SubscriberState?
-        private let endsAt: NIODeadline?
-        private let token: AccessToken?
-        private let onRelease: @Sendable () -> Void
-
-        init(
-            firstFrame: String,
-            undecided: Subscriber.Undecided?,
-            state: SubscriberState?,
-            endsAt: NIODeadline?,
-            token: AccessToken?,
-            onRelease: @escaping @Sendable () -> Void
-        ) {
-            self.firstFrame = firstFrame
-            self.undecided = undecided
-            self.state = state
-            self.endsAt = endsAt
-            self.token = token
-            self.onRelease = onRelease
-        }
-
-        /// Gives the place back of a stream that didn't come to be.
-        func release() {
-            onRelease()
-        }
-
-        /// Makes the subscriber, which gives the place back when it is closed.
-        func makeSubscriber(on connection: any StreamTransport, isChunked: Bool) -> Subscriber {
-            let subscriber = Subscriber(
-                connection: connection,
-                isChunked: isChunked,
-                endsAt: endsAt,
-                now: .now(),
-                onClose: onRelease
-            )
-            subscriber.state = state
-            subscriber.undecided = undecided
-            subscriber.token = token
-            return subscriber
-        }
-    }
-
-    let feed: Feed
-    let group: FeedGroup
+    /// What is asked of each feed, and its group; at least one.
+    let requests: [(request: StreamRequest, group: FeedGroup)]
     let fanOut: FanOut
     /// The client's address; `nil` on a unix socket.
     let address: String?
     /// What the client presented; `nil` where everybody may read.
     let token: AccessToken?
 
+    /// Those of feeds that are not retired.
+    private var served: [(request: StreamRequest, group: FeedGroup)] {
+        requests.filter { !$0.request.feed.options.isRetired }
+    }
+
     /// Opens a stream.
-    func open(_ query: StreamQuery) -> EventLoopFuture<Outcome> {
-        let eventLoop = group.eventLoop
-        guard !feed.options.isRetired else {
+    func open() -> EventLoopFuture<Outcome> {
+        let eventLoop = fanOut.eventLoop
+        guard !served.isEmpty else {
             return eventLoop.makeSucceededFuture(.answer(.empty(.noContent)))
         }
         switch fanOut.router.limits.admit(address) {
@@ -83,8 +42,12 @@ struct StreamOpening {
         }
         let (limits, address) = (fanOut.router.limits, address)
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        return feed.firstPoll(on: eventLoop).flatMap {
-            bound.value.resolve(query)
+        let beginnings = served.map { request, group in
+            let group = NIOLoopBound(group, eventLoop: eventLoop)
+            return request.feed.firstPoll(on: eventLoop).flatMap { Self.resolve(request, group.value) }
+        }
+        return EventLoopFuture.whenAllSucceed(beginnings, on: eventLoop).flatMapThrowing { beginnings in
+            try bound.value.outcome(beginnings)
         }.map { outcome in
             if case .answer = outcome { limits.release(address) }
             return outcome
@@ -104,68 +67,91 @@ struct StreamOpening {
             status: status,
             fields: [.retryAfter: String(seconds)]
         )
-        return group.eventLoop.makeFailedFuture(error)
+        return fanOut.eventLoop.makeFailedFuture(error)
     }
 
-    private func resolve(_ query: StreamQuery) -> EventLoopFuture<Outcome> {
-        let policy = query.onReset ?? feed.options.onReset
+    private static func resolve(
+        _ request: StreamRequest,
+        _ group: FeedGroup
+    ) -> EventLoopFuture<StreamTicket.Beginning> {
+        let policy = request.query.onReset ?? request.feed.options.onReset
         // The loop's own view decides, as news of the head may still be on its way here.
         guard group.view.knowsHead else {
             // The table could not be read yet: the stream opens, and starts when it can.
-            return group.eventLoop.makeSucceededFuture(.stream(ticket(query, policy, nil)))
+            return group.eventLoop.makeSucceededFuture(.init(request: request, policy: policy, start: nil))
         }
-        let bound = NIOLoopBound(self, eventLoop: group.eventLoop)
-        return StreamStart(feed: feed, group: group).resolve(query, policy).flatMapThrowing { start in
-            guard let start else { return .stream(bound.value.ticket(query, policy, nil)) }
-            return try bound.value.outcome(query, policy, start)
+        return StreamStart(feed: request.feed, group: group).resolve(request.query, policy).map { start in
+            StreamTicket.Beginning(request: request, policy: policy, start: start)
         }
     }
 
-    private func outcome(
-        _ query: StreamQuery,
-        _ policy: ResetPolicy,
-        _ start: StreamStart.Resolution
-    ) throws -> Outcome {
-        if let reset = start.reset {
-            guard policy != .fail else {
-                fanOut.metrics.streams[.refused, default: 0] += 1
-                throw RequestError(
-                    .gone,
-                    "the stream can't go on after '\(reset.requested)' (\(reset.reason.rawValue)); start anew without it"
-                )
-            }
-            group.countReset(reset.reason)
-        } else if start.hasNothingNew {
+    private func outcome(_ beginnings: [StreamTicket.Beginning]) throws -> Outcome {
+        for beginning in beginnings {
+            guard let reset = beginning.start?.reset, beginning.policy == .fail else { continue }
+            fanOut.metrics.streams[.refused, default: 0] += 1
+            throw RequestError(
+                .gone,
+                "the stream can't go on after '\(reset.requested)' (\(reset.reason.rawValue)); start anew without it"
+            )
+        }
+        if beginnings.allSatisfy({ $0.start.map { $0.reset == nil && $0.hasNothingNew } ?? false }) {
             fanOut.metrics.streams[.nothingNew, default: 0] += 1
             return .answer(.empty(.noContent))
         }
-        if start.isResume {
+        for (beginning, (_, group)) in zip(beginnings, served) {
+            guard let start = beginning.start else { continue }
+            if let reset = start.reset { group.countReset(reset.reason) }
+            guard start.isResume else { continue }
             fanOut.metrics.resumes[start.reset.map { .init($0.reason) } ?? .exact, default: 0] += 1
         }
-        return .stream(ticket(query, policy, start))
+        return .stream(ticket(beginnings))
     }
 
-    private func ticket(_ query: StreamQuery, _ policy: ResetPolicy, _ start: StreamStart.Resolution?) -> Ticket {
+    private func ticket(_ beginnings: [StreamTicket.Beginning]) -> StreamTicket {
         let options = fanOut.options
-        // At random, so that clients cut off together don't come back together.
-        let retry = Int(options.retry / .milliseconds(1) * Double.random(in: 1...1.5))
-        let frame =
-            if let reset = start?.reset {
-                ControlFrame.first(feed: feed.name, retry: retry, reset: reset)
-            } else {
-                ControlFrame.first(feed: feed.name, retry: retry, start: start?.state.id)
-            }
+        let (frame, frames) = firstFrame(beginnings)
         let endsAt = options.maxConnectionAge.map {
             NIODeadline.now() + TimeAmount($0 * Double.random(in: 0.9...1))
         }
         let (limits, address) = (fanOut.router.limits, address)
-        return Ticket(
+        return StreamTicket(
             firstFrame: frame,
-            undecided: start == nil ? Subscriber.Undecided(query: query, policy: policy) : nil,
-            state: start?.state,
+            beginnings: beginnings,
+            groups: NIOLoopBound(served.map(\.group), eventLoop: fanOut.eventLoop),
+            frames: frames,
             endsAt: endsAt,
             token: token,
             onRelease: { limits.release(address) }
         )
+    }
+
+    /// What the client is told first, and, on a stream of several feeds, the ids that it holds then.
+    private func firstFrame(_ beginnings: [StreamTicket.Beginning]) -> (String, CombinedFrames?) {
+        // At random, so that clients cut off together don't come back together.
+        let retry = Int(fanOut.options.retry / .milliseconds(1) * Double.random(in: 1...1.5))
+        guard requests.count > 1 else {
+            let (name, start) = (beginnings[0].request.feed.name, beginnings[0].start)
+            if let reset = start?.reset {
+                return (ControlFrame.first(feed: name, retry: retry, reset: reset), nil)
+            }
+            return (ControlFrame.first(feed: name, retry: retry, start: start?.state.id), nil)
+        }
+        let names = requests.map(\.request.feed.name)
+        let starts = Dictionary(uniqueKeysWithValues: beginnings.map { ($0.request.feed.name, $0.start) })
+        let ids = requests.map { request, _ in
+            // Until it was told of a break, the client holds what it came with.
+            let start = starts[request.feed.name] ?? nil
+            guard let start, start.reset == nil else { return request.query.lastEventID?.description ?? "" }
+            return start.state.id.description
+        }
+        var frames = CombinedFrames(feeds: names, ids: ids)
+        var resets = ""
+        for (index, name) in names.enumerated() {
+            guard let reset = (starts[name] ?? nil)?.reset else { continue }
+            resets += frames.rewrite(ControlFrame.reset(feed: name, reset), ofFeed: index)
+        }
+        let first = ControlFrame.first(feeds: names, retry: retry)
+        guard resets.isEmpty else { return (first + resets, frames) }
+        return (first + (frames.id.map { "id: \($0)\n" } ?? "") + "\n", frames)
     }
 }

@@ -153,7 +153,7 @@ import Testing
                 + #"{"feed":"orders","reason":"rewound","requested":"9","resumed_from":"7@1"}"# + "\n\n"
         )
         #expect(
-            ControlFrame.end(.limit, id: EventID(.integer(5), generation: 0))
+            ControlFrame.end(.limit, id: "5")
                 == "event: rowtail.end\nid: 5\ndata: {\"reason\":\"limit\"}\n\n"
         )
         #expect(ControlFrame.end(.drain, id: nil) == "event: rowtail.end\ndata: {\"reason\":\"drain\"}\n\n")

@@ -21,7 +21,7 @@ final class HTTP2Stream: ChannelInboundHandler, StreamTransport, AnswerWriter {
         /// A request is being answered.
         case answering
         /// A stream goes out.
-        case streaming(Subscriber, FeedGroup)
+        case streaming(ActiveStream)
         /// The answer's last frame is written, though it may not be out.
         case ending
         /// Nothing more is to be sent.
@@ -80,9 +80,7 @@ final class HTTP2Stream: ChannelInboundHandler, StreamTransport, AnswerWriter {
     }
 
     private func closed() {
-        if case .streaming(let subscriber, let group) = phase {
-            group.remove(subscriber, .client)
-        }
+        if case .streaming(let stream) = phase { stream.connectionClosed() }
         // An end that is written and not out yet is out, or lost, when its write completes.
         if case .ending = phase {} else { phase = .ended }
         deadline?.cancel()
@@ -181,11 +179,11 @@ final class HTTP2Stream: ChannelInboundHandler, StreamTransport, AnswerWriter {
 
     // MARK: - Streams
 
-    func begin(_ ticket: StreamOpening.Ticket, _ fields: HTTPFields, of group: FeedGroup) -> Subscriber {
-        let subscriber = ticket.makeSubscriber(on: self, isChunked: false)
-        phase = .streaming(subscriber, group)
+    func begin(_ ticket: StreamTicket, _ fields: HTTPFields) -> ActiveStream {
+        let stream = ticket.makeStream(on: self, isChunked: false)
+        phase = .streaming(stream)
         if let context { write(.ok, fields, ends: false, context) }
-        return subscriber
+        return stream
     }
 
     var descriptor: CInt? { nil }

@@ -13,8 +13,8 @@ final class Router: Sendable {
         case answer(ShortAnswer)
         /// This, when it is ready.
         case later(EventLoopFuture<ShortAnswer>)
-        /// A stream of a feed, for the holder of a token where one is needed.
-        case stream(Feed, StreamQuery, AccessToken?)
+        /// A stream of a feed or of several, for the holder of a token where one is needed.
+        case stream([StreamRequest], AccessToken?)
     }
 
     /// The methods of every path.
@@ -96,17 +96,23 @@ final class Router: Sendable {
         }
     }
 
-    private func stream(_ name: Substring, query: Substring, _ request: HTTPRequest, _ token: AccessToken?) -> Target {
-        if let token, !token.covers(name) { return refuse(Authenticator.forbidden(name)) }
-        guard let feed = feeds.first(where: { $0.name == name }) else {
-            return refuse(.unknownFeed, "there is no feed '\(name.prefix(200))'; see /feeds")
-        }
-        let ids = request.headerFields[values: .lastEventID]
-        guard ids.count <= 1 else {
-            return refuse(.badRequest, "Last-Event-ID is given \(ids.count) times; send it once")
-        }
+    private func stream(_ path: Substring, query: Substring, _ request: HTTPRequest, _ token: AccessToken?) -> Target {
         do {
-            return .stream(feed, try StreamQuery(query: query, lastEventID: ids.first), token)
+            let names = try StreamRequest.feedNames(path)
+            if let token, let name = names.first(where: { !token.covers($0) }) {
+                return refuse(Authenticator.forbidden(name[...]))
+            }
+            let asked = try names.map { name in
+                guard let feed = feeds.first(where: { $0.name == name }) else {
+                    throw RequestError(.unknownFeed, "there is no feed '\(name.prefix(200))'; see /feeds")
+                }
+                return feed
+            }
+            let ids = request.headerFields[values: .lastEventID]
+            guard ids.count <= 1 else {
+                return refuse(.badRequest, "Last-Event-ID is given \(ids.count) times; send it once")
+            }
+            return .stream(try StreamRequest.all(of: asked, query: query, lastEventID: ids.first), token)
         } catch {
             return refuse(error)
         }
