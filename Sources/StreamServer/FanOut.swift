@@ -11,6 +11,8 @@ final class FanOut {
     private var retired: [FeedGroup] = []
     private(set) var now = NIODeadline.now()
     private(set) var isDraining = false
+    /// What answers say of the time.
+    var date = HTTPDate()
     var metrics = StreamMetrics()
     /// What is served, and how.
     private(set) var router: Router

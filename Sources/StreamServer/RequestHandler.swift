@@ -131,6 +131,8 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler, Answ
         _ context: ChannelHandlerContext
     ) -> EventLoopFuture<Void> {
         let version = exchange.version == .http1_0 ? HTTPVersion.http1_0 : .http1_1
+        var fields = fields
+        fields[.date] = fanOut.date.now()
         let head = HTTPResponseHead(
             version: version,
             status: HTTPResponseStatus(statusCode: status.code, reasonPhrase: status.reasonPhrase),

@@ -151,6 +151,7 @@ final class HTTP2Stream: ChannelInboundHandler, StreamTransport, AnswerWriter {
         _ context: ChannelHandlerContext
     ) {
         var head: HPACKHeaders = [":status": String(status.code)]
+        head.add(name: "date", value: fanOut.date.now())
         for field in fields { head.add(name: field.name.canonicalName, value: field.value) }
         let frame = HTTP2Frame.FramePayload.headers(.init(headers: head, endStream: ends))
         if ends { end(with: frame, context) } else { context.write(wrapOutboundOut(frame), promise: nil) }
