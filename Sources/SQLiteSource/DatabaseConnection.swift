@@ -16,6 +16,8 @@ final class DatabaseConnection {
 
     /// The file that was opened.
     let identity: FileStat.Identity
+    /// The files beside it that this connection uses.
+    private var companions: WALCompanions
 
     private let queue: DatabaseQueue
     private let dataVersionQuery: PreparedQuery
@@ -44,6 +46,7 @@ final class DatabaseConnection {
             throw SourceError(.busy, "database '\(path)' was replaced while it was opened")
         }
         identity = before.identity
+        companions = WALCompanions(path: path)
         dataVersionQuery = try queue.unsafeRead { try PreparedQuery($0, "PRAGMA main.data_version") }
         deadline = .allocate(capacity: 1)
         deadline.initialize(to: .max)
@@ -122,6 +125,19 @@ final class DatabaseConnection {
             return false
         }
         return version
+    }
+
+    /// Takes note of the `-wal` and `-shm` files, which a connection opens with its first read and keeps.
+    func noteCompanions() {
+        companions.note()
+    }
+
+    /// Whether it found a `-wal` file when it read.
+    var usesWAL: Bool { companions.hasWAL }
+
+    /// Whether other files have the names of the `-wal` and `-shm` files that this connection goes on using.
+    var lostCompanions: Bool {
+        companions.wereReplaced
     }
 
     /// Reads a table in one short transaction, with queries that fit the schema that the transaction sees.

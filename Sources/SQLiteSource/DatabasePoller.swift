@@ -31,17 +31,20 @@ package actor DatabasePoller {
     let state: StateDirectory?
     let logger: Logger
     private nonisolated let waiters = Mutex<[EventLoopPromise<Void>]>([])
-    private nonisolated let openings = Atomic(0)
+    nonisolated let openings = Atomic(0)
 
     var feeds: [FeedPoll] = []
     var connection: DatabaseConnection?
-    private var lastStat: FileStat?
-    private var lastDataVersion: Int64?
+    var lastStat: FileStat?
+    var lastDataVersion: Int64?
     private var polls = 0
-    private var mustRead = true
-    private var mustReopen = false
+    var mustRead = true
+    var mustReopen = false
     /// What the next opening of the file says of the time before; kept where it fails for a lock.
-    private var openingDoubt = Continuity.Evidence.unseen
+    var openingDoubt = Continuity.Evidence.unseen
+    /// What is waited for before the file is opened anew.
+    var reopening = Reopening.free
+    private nonisolated let sharers = Mutex<[ReplayPool]>([])
     var busySince: ContinuousClock.Instant?
     var isBusyLogged = false
     var isStateFailureLogged = false
@@ -112,12 +115,24 @@ package actor DatabasePoller {
         feeds = []
         onSchedule = { _ in }
         letGo()
+        // Another poller may have taken the file over.
+        for pool in pools { pool.resume(path) }
     }
 
     /// How often the file was opened: what another connection cached before the last time may be of a file that is gone.
     nonisolated var opened: Int {
         openings.load(ordering: .acquiring)
     }
+
+    /// Has the file's connections in a pool closed when this has to let go of it for good.
+    nonisolated func share(with pool: ReplayPool) {
+        sharers.withLock { pools in
+            if !pools.contains(where: { $0 === pool }) { pools.append(pool) }
+        }
+    }
+
+    /// The pools that have connections to the file as well.
+    nonisolated var pools: [ReplayPool] { sharers.withLock { $0 } }
 
     /// Has wishes for later polls told to a schedule.
     func report(to schedule: @escaping (PollSchedule.Request) -> Void) {
@@ -261,59 +276,5 @@ package actor DatabasePoller {
             upper = lower
         }
         return segments
-    }
-
-    // MARK: - The file
-
-    /// The connection to the file that has the name now, and its `data_version`.
-    private func current() throws -> (DatabaseConnection, version: Int64) {
-        let now = FileStat(path: path)
-        if let connection, !mustReopen, let now, now.identity == connection.identity {
-            return try checked(connection, now)
-        }
-        for item in feeds { try? item.load() }
-        if connection != nil || mustReopen || now?.identity != lastStat?.identity { openingDoubt = .unseen }
-        let opened = try reopen()
-        mustReopen = false
-        onSchedule(.watch)
-        return (opened, try opened.dataVersion())
-    }
-
-    private func reopen() throws -> DatabaseConnection {
-        letGo()
-        mustRead = true
-        let opened = try DatabaseConnection(path: path, label: "rowtail.poll")
-        openings.add(1, ordering: .releasing)
-        connection = opened
-        lastStat = FileStat(path: path)
-        for item in feeds { item.doubt(openingDoubt) }
-        openingDoubt = .unseen
-        return opened
-    }
-
-    func letGo() {
-        for item in feeds { item.reader.reset() }
-        connection = nil
-        lastDataVersion = nil
-    }
-
-    /// Reads `data_version`, and opens the file anew where it was written without that counting.
-    private func checked(
-        _ connection: DatabaseConnection,
-        _ now: FileStat
-    ) throws -> (DatabaseConnection, version: Int64) {
-        let version = try connection.dataVersion()
-        guard version == lastDataVersion else {
-            // Taken after the version: a commit in between shows in the next version. Taken before, it would look
-            // like a write that SQLite doesn't know of.
-            lastStat = FileStat(path: path)
-            return (connection, version)
-        }
-        guard now.size != lastStat?.size || now.modified != lastStat?.modified else { return (connection, version) }
-        // Written over in place, or, in WAL mode, a checkpoint: pages in SQLite's cache may be of another file.
-        let isCheckpoint = FileStat(path: "\(FileAccess.realPath(path))-wal") != nil
-        openingDoubt = isCheckpoint ? .touched : .unseen
-        let reopened = try reopen()
-        return (reopened, try reopened.dataVersion())
     }
 }

@@ -58,6 +58,8 @@ package final class ReplayPool: Sendable {
         var idle: [ReplayWorker] = []
         var pagesRead: UInt64 = 0
         var isStopped = false
+        /// The files that are not to be opened now.
+        var released: Set<String> = []
         /// The feeds whose last read failed, which was said.
         var failing: Set<String> = []
     }
@@ -95,6 +97,26 @@ package final class ReplayPool: Sendable {
         for worker in workers {
             worker.queue.async { worker.keep(paths: paths, sources: numbers) }
         }
+    }
+
+    /// Closes the connections to a file, and opens none before ``resume(_:)``; reads of it fail meanwhile.
+    ///
+    /// `onClosed` is called when all are closed, on any thread.
+    func release(_ path: String, onClosed: @escaping @Sendable () -> Void) {
+        let workers = state.withLock { state in
+            state.released.insert(path)
+            return state.workers
+        }
+        let closed = DispatchGroup()
+        for worker in workers {
+            worker.queue.async(group: closed) { worker.close(path) }
+        }
+        closed.notify(queue: .global(), execute: onClosed)
+    }
+
+    /// Reads a file again.
+    func resume(_ path: String) {
+        state.withLock { _ = $0.released.remove(path) }
     }
 
     /// Drops what waits in line, takes nothing more, and returns when the reads under way are over.
@@ -261,7 +283,10 @@ package final class ReplayPool: Sendable {
     }
 
     private func answer(_ job: Job, _ worker: ReplayWorker) throws -> Answer {
-        switch job.key.kind {
+        guard state.withLock({ !$0.released.contains(job.source.path) }) else {
+            throw SourceError(.busy, "database '\(job.source.path)' is being opened anew")
+        }
+        return switch job.key.kind {
         case .page(let through):
             .segment(
                 try worker.page(job.source, after: job.key.after, through: through, generation: job.key.generation)

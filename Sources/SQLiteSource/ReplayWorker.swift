@@ -78,6 +78,14 @@ final class ReplayWorker: Sendable {
         }
     }
 
+    /// Closes what was opened for a file.
+    func close(_ path: String) {
+        state.withLock { state in
+            state.readers = [:]
+            state.connections[path] = nil
+        }
+    }
+
     private static func open(
         _ source: SQLiteFeedSource,
         _ state: inout State

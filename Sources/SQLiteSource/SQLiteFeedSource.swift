@@ -26,6 +26,7 @@ package final class SQLiteFeedSource: FeedSource {
         self.framing = framing
         self.poller = poller
         self.pool = pool
+        poller.share(with: pool)
     }
 
     /// How often the poller opened the file.

@@ -153,6 +153,9 @@ private final class Gate: EventFraming {
     @Test func `no more reads go on at a time than allowed`() async throws {
         let database = try TemporaryDatabase()
         try database.insertOrders(20)
+        // As a poller has it open: the first of several to open a log that is at rest locks the others out.
+        let poller = await WatchedFile(database.path)
+        try await poller.poll()
         let gate = Gate()
         let pool = ReplayPool(limit: 2)
         let source = source(database.path, gate, pool)
@@ -169,6 +172,9 @@ private final class Gate: EventFraming {
     @Test func `without a limit each read goes on at once`() async throws {
         let database = try TemporaryDatabase()
         try database.insertOrders(20)
+        // As a poller has it open: the first of several to open a log that is at rest locks the others out.
+        let poller = await WatchedFile(database.path)
+        try await poller.poll()
         let gate = Gate()
         let source = source(database.path, gate, ReplayPool(limit: nil))
         let pages = (0..<6).map { page(source, after: Int64($0)) }
