@@ -199,6 +199,7 @@ let package = Package(
         .testTarget(
             name: "StreamProbeTests",
             dependencies: [
+                "RowtailCore",
                 "StreamProbe",
                 "StreamServer",
                 "TestSupport",
