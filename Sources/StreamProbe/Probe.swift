@@ -26,6 +26,9 @@ package struct Probe: Sendable {
                 found.compressed = found.stream
                 found.stream = try await watch(connection, encodings: "identity")
             }
+            if found.isHeldBack {
+                found.finite = try await ask(connection, ["until=head"], events: .max)
+            }
             if found.stream.frames.first?.isGreeting == true {
                 found.resume = try await resume(connection, found.stream)
             }
@@ -115,7 +118,7 @@ package struct Probe: Sendable {
             within: options.patience
         ) { exchange, elapsed in
             guard let head = exchange.head else { return false }
-            guard head.isStream else { return elapsed - exchange.lastByteAt > .seconds(1) }
+            guard head.isStream, head.encoding == nil else { return elapsed - exchange.lastByteAt > .seconds(1) }
             guard let last = exchange.frames.last else { return false }
             return exchange.events.count >= events || last.isHeartbeat || elapsed - exchange.lastByteAt > Self.quiet
         }

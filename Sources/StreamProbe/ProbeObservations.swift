@@ -20,6 +20,9 @@ package struct ProbeObservations: Sendable {
     /// The stream as it came first, where it was compressed and had to be asked for again.
     package var compressed: Exchange?
 
+    /// The answer to the same request with an end, `until=head`, where nothing came of the stream; `nil` when not asked.
+    package var finite: Exchange?
+
     /// What became of a client that came back; `nil` when that was not tried.
     package var resume: ResumeObservation?
 
@@ -29,8 +32,17 @@ package struct ProbeObservations: Sendable {
         self.duration = duration
     }
 
+    /// Whether a connection was there and nothing of the stream.
+    var isHeldBack: Bool {
+        guard stream.end == .left, stream.connectedAt != nil, stream.frames.isEmpty else { return false }
+        return stream.head.map { $0.isStream && $0.encoding == nil } ?? true
+    }
+
+    /// The answer that shows most of what stands between.
+    var telling: Exchange? { [compressed, stream, finite].compactMap(\.self).first { $0.head != nil } }
+
     /// The proxies that can be seen in the answers.
-    package var proxies: [ProxyKind] { ProxyKind.seen(in: compressed ?? stream).map(\.kind) }
+    package var proxies: [ProxyKind] { ProxyKind.seen(in: telling).map(\.kind) }
 }
 
 /// What became of a client that came back with an id.

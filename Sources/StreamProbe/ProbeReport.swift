@@ -17,6 +17,7 @@ package struct ProbeReport: Sendable {
             findings.append(ProbeFinding(.fail, "connection", failure.message, [failure.remedy]))
         } else if observations.stream.head == nil {
             findings.append(judge.noAnswer)
+            if observations.finite?.head != nil { findings += judge.proxy }
         } else {
             findings += judge.head
             if observations.stream.head?.isStream == true {

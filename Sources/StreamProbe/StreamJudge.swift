@@ -42,10 +42,12 @@ struct StreamJudge {
             )
         }
         if stream.end == .left {
+            let what = "a connection, and no answer within \(time): not even a head"
+            if let whole { return bad(.fail, "answer", "\(what)\(whole)", .buffered) }
             return bad(
                 .fail,
                 "answer",
-                "a connection, and no answer within \(time): not even a head",
+                "\(what), nor to a request with an end",
                 .buffered,
                 ["see that rowtail itself answers: ask its own port, and /healthz there"]
             )
@@ -59,6 +61,14 @@ struct StreamJudge {
         )
     }
 
+    /// What proves that only answers with an end are passed on; `nil` when nothing does.
+    private var whole: String? {
+        guard let finite = found.finite, let head = finite.head, let at = finite.headAt else { return nil }
+        guard head.isStream || head.status == 204 else { return nil }
+        return ". The same request with an end, 'until=head', was answered after \(Words.time(at)):"
+            + " something passes on whole answers only"
+    }
+
     /// What the head says.
     var head: [ProbeFinding] {
         guard let head = stream.head else { return [] }
@@ -66,10 +76,11 @@ struct StreamJudge {
         return [StatusJudge(stream, proxies).finding] + proxy + [version(head), compression(head)] + fields(head)
     }
 
-    private var proxy: [ProbeFinding] {
-        let seen = ProxyKind.seen(in: found.compressed ?? stream)
+    /// Who stands between, as far as it shows.
+    var proxy: [ProbeFinding] {
+        let seen = ProxyKind.seen(in: found.telling)
         guard !seen.isEmpty else {
-            guard let server = stream.head?["server"] ?? stream.head?["via"] else {
+            guard let server = found.telling?.head?["server"] ?? found.telling?.head?["via"] else {
                 return [ProbeFinding(.note, "proxy", "no proxy names itself in the head; HAProxy never does")]
             }
             return [ProbeFinding(.note, "proxy", "'\(server)' stands between, of which no settings are known here")]
@@ -168,7 +179,12 @@ struct StreamJudge {
         let when = Words.time(stream.endedAt - (stream.headAt ?? .zero))
         let what =
             stream.bodyBytes == 0 ? "nothing came" : "\(stream.bodyBytes) bytes came, and no frame that is whole,"
-        return bad(.fail, "first frame", "\(what) within \(when) after the head: frames are held back", .buffered)
+        return bad(
+            .fail,
+            "first frame",
+            "\(what) within \(when) after the head: frames are held back\(whole ?? "")",
+            .buffered
+        )
     }
 
     private func first(_ frame: ReceivedFrame) -> ProbeFinding {

@@ -11,11 +11,11 @@ package enum Trouble: Sendable {
     case unreachable
     case rewritten
 
-    /// What to change, that of the proxies that were seen first; of those that weren't only if none was.
+    /// What to change in the proxies that were seen; in each one where none was, HAProxy first, as the others name themselves.
     ///
     /// Of Cloudflare, which has no file to change, it says what there is.
     package func remedies(_ seen: [ProxyKind]) -> [String] {
-        let kinds = seen.isEmpty ? [.nginx, .caddy, .haproxy] : seen
+        let kinds = seen.isEmpty ? [.haproxy, .nginx, .caddy] : seen
         return kinds.compactMap { kind in setting(kind).map { "\(kind.rawValue): \($0)" } }
     }
 

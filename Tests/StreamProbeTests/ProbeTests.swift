@@ -118,7 +118,7 @@ struct ProbeTests {
         let nobody = try await Self.probe(try DaemonProcess.freePort())
         #expect(nobody.says(.fail, "connection", "nothing listens there", remedy: "start"), "\(nobody.lines)")
         let mute = try await Self.probeScripted(duration: .milliseconds(300)) { _ in [] }
-        #expect(mute.says(.fail, "answer", "no answer within", remedy: "proxy_buffering off"), "\(mute.lines)")
+        #expect(mute.says(.fail, "answer", "nor to a request with an end", remedy: "/healthz"), "\(mute.lines)")
         let shut = try await Self.probeScripted { _ in [.close] }
         #expect(shut.says(.fail, "answer", "the connection ended"), "\(shut.lines)")
         let plain = try await Self.probeScripted(scheme: "https", duration: .milliseconds(300)) { _ in [] }
@@ -152,6 +152,18 @@ struct ProbeTests {
             [ScriptedServer.head(), .pause(.milliseconds(100)), .send(all)]
         }
         #expect(report.says(.fail, "frames", "in lumps", remedy: "proxy_buffering off"), "\(report.lines)")
+    }
+
+    @Test(arguments: [true, false])
+    func `a proxy that keeps everything until the end is found out`(_ isEmpty: Bool) async throws {
+        let report = try await Self.probeScripted(duration: .milliseconds(500)) { request in
+            guard request.target.hasSuffix("?until=head") else { return [] }
+            let nothing = ScriptedServer.answer("204 No Content", ["Server: nginx"])
+            return isEmpty ? nothing : [ScriptedServer.head(), .send(Exchange.greeting), .close]
+        }
+        #expect(report.says(.fail, "answer", "whole answers only", remedy: "proxy_buffering off"), "\(report.lines)")
+        #expect(report.says(.note, "proxy", "nginx"), "\(report.lines)")
+        #expect(report.on("answer")?.remedies.count == 1)
     }
 
     @Test func `a proxy that keeps the first frame is found out`() async throws {
