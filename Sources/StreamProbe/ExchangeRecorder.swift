@@ -5,7 +5,7 @@ import Synchronization
 
 /// Notes what comes in on a connection, until there is enough of it.
 ///
-/// The channel's handlers call it on its event loop; the lock is only for the compiler's peace and the timer's start.
+/// Handlers and the timer call it on one event loop, so that nobody ever waits for the lock.
 final class ExchangeRecorder: Sendable {
     private struct State: ~Copyable {
         var exchange = Exchange()

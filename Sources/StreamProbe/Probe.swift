@@ -17,7 +17,7 @@ package struct Probe: Sendable {
 
     /// Watches the stream, then comes back with an id; never fails, as a failure is something to report.
     package func run() async -> ProbeObservations {
-        var found = ProbeObservations(target: options.target, duration: options.duration)
+        var found = ProbeObservations(target: options.target)
         found.isHTTP1Only = options.isHTTP1Only
         do {
             let connection = try ProbeConnection(options)

@@ -5,9 +5,6 @@ package struct ProbeObservations: Sendable {
     /// What was asked.
     package var target: ProbeTarget
 
-    /// How long the stream was to be watched.
-    package var duration: Duration
-
     /// Whether HTTP/2 was not offered.
     package var isHTTP1Only = false
 
@@ -27,9 +24,8 @@ package struct ProbeObservations: Sendable {
     package var resume: ResumeObservation?
 
     /// Observations of what was asked, still without what was seen.
-    package init(target: ProbeTarget, duration: Duration) {
+    package init(target: ProbeTarget) {
         self.target = target
-        self.duration = duration
     }
 
     /// Whether a connection was there and nothing of the stream.

@@ -68,15 +68,12 @@ package struct ProbeTarget: Sendable, CustomStringConvertible {
     }
 
     /// The same URL with other parameters in place of those that say where a stream starts and ends.
-    func starting(_ others: [String] = []) -> ProbeTarget {
+    func starting(_ others: [String]) -> ProbeTarget {
         let own: Set = ["since", "last_event_id", "lastEventId", "limit", "until"]
         var target = self
         target.parameters = parameters.filter { !own.contains(Self.name($0)) } + others
         return target
     }
-
-    /// Whether the URL says by itself where the stream starts or ends.
-    var saysWhere: Bool { starting().parameters.count < parameters.count }
 
     /// The URL, with the value of `access_token` taken out.
     package var description: String {

@@ -45,5 +45,5 @@ package struct ReceivedFrame: Sendable, Equatable {
     package var isCheckpoint: Bool { id != nil && data == nil }
 
     /// Whether rowtail begins a stream so.
-    package var isGreeting: Bool { comments.contains { $0.hasPrefix("rowtail feed ") } }
+    package var isGreeting: Bool { comments.contains { $0.hasPrefix("rowtail feed") } }
 }

@@ -48,7 +48,7 @@ extension ProbeReport {
         _ url: String = "https://example.org/feeds/orders",
         change: (inout ProbeObservations) -> Void = { _ in }
     ) throws -> ProbeReport {
-        var found = ProbeObservations(target: try ProbeTarget(url), duration: .seconds(20))
+        var found = ProbeObservations(target: try ProbeTarget(url))
         found.stream = stream
         change(&found)
         return ProbeReport(found)
