@@ -25,8 +25,8 @@ struct ResumeJudge {
         }
         guard let id = found.id else {
             return fail(
-                "no id came with the first frame, so that nothing can be resumed",
-                ["see /readyz: the feed may be waiting for its database"]
+                "no id came with the first frame: rowtail doesn't know where the feed stands, as when it is broken",
+                ["see /feeds for its state and last_error"]
             )
         }
         guard found.answer.head?.isStream == true else { return status(found.answer, "Last-Event-ID: \(id)") }
