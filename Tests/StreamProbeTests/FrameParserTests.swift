@@ -34,6 +34,11 @@ import Testing
         #expect((found.first?.data?.utf8.count ?? 0) < 5000)
     }
 
+    @Test func `the first frame is known by its comment, for one feed and for several`() {
+        let found = frames([": rowtail feed a\n\n: rowtail feeds a,b\nid: a:1,b:2\n\n: rowtail\n\n"])
+        #expect(found.map(\.isGreeting) == [true, true, false])
+    }
+
     @Test func `words of the daemon are no events`() {
         let found = frames([
             "event: rowtail.reset\nid: 1\ndata: {}\n\n",
