@@ -93,6 +93,18 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log")
             ]
         ),
+        .target(
+            name: "StreamProbe",
+            dependencies: [
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHPACK", package: "swift-nio-http2"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOHTTP2", package: "swift-nio-http2"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOTLS", package: "swift-nio"),
+            ]
+        ),
         .executableTarget(
             name: "rowtail",
             dependencies: [
@@ -101,6 +113,7 @@ let package = Package(
                 "RowtailCore",
                 "SQLiteSource",
                 "ServiceManager",
+                "StreamProbe",
                 "StreamServer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -181,6 +194,17 @@ let package = Package(
                 "ServiceManager",
                 "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .testTarget(
+            name: "StreamProbeTests",
+            dependencies: [
+                "RowtailCore",
+                "StreamProbe",
+                "StreamServer",
+                "TestSupport",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ]
         ),
         .testTarget(

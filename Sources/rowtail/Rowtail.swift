@@ -9,6 +9,6 @@ struct Rowtail: AsyncParsableCommand {
         commandName: "rowtail",
         abstract: "Watches SQLite tables and publishes each new row as a Server-Sent Event.",
         version: "rowtail \(Version.current)",
-        subcommands: [ServeCommand.self, CheckCommand.self, CaptureCommand.self]
+        subcommands: [ServeCommand.self, CheckCommand.self, CaptureCommand.self, ProbeCommand.self]
     )
 }

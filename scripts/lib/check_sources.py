@@ -20,11 +20,21 @@ ARROWS = {
     "StreamServer": {"EventStream", "RowtailCore"},
     "RowtailConfig": {"RowtailCore"},
     "ServiceManager": set(),
-    "rowtail": {"RowtailCore", "EventStream", "SQLiteSource", "StreamServer", "RowtailConfig", "ServiceManager"},
+    "StreamProbe": set(),
+    "rowtail": {
+        "RowtailCore",
+        "EventStream",
+        "SQLiteSource",
+        "StreamServer",
+        "RowtailConfig",
+        "ServiceManager",
+        "StreamProbe",
+    },
 }
 
 # The folders that may import a heavy dependency.
 SQLITE = {"Sources/SQLiteSource", "Tests/SQLiteSourceTests", "Tests/TestSupport"}
+HTTP = {"Sources/StreamProbe", "Sources/StreamServer"}
 HOMES = {
     "GRDB": SQLITE,
     "GRDBSQLite": SQLITE,
@@ -32,15 +42,15 @@ HOMES = {
     "ArgumentParser": {"Sources/rowtail"},
     "ServiceLifecycle": {"Sources/rowtail"},
     "UnixSignals": {"Sources/rowtail"},
-    "NIOPosix": {"Sources/SQLiteSource", "Sources/StreamServer", "Sources/rowtail"},
-    "NIOHTTP1": {"Sources/StreamServer"},
-    "NIOHPACK": {"Sources/StreamServer"},
-    "NIOHTTP2": {"Sources/StreamServer"},
+    "NIOPosix": {"Sources/SQLiteSource", "Sources/StreamProbe", "Sources/StreamServer", "Sources/rowtail"},
+    "NIOHTTP1": HTTP,
+    "NIOHPACK": HTTP,
+    "NIOHTTP2": HTTP,
     "NIOHTTPTypes": {"Sources/StreamServer"},
     "NIOHTTPTypesHTTP1": {"Sources/StreamServer"},
     "HTTPTypes": {"Sources/StreamServer"},
-    "NIOSSL": {"Sources/StreamServer"},
-    "NIOTLS": {"Sources/StreamServer"},
+    "NIOSSL": HTTP,
+    "NIOTLS": HTTP,
 }
 # Tests may use the rest to drive what they test.
 HOMES_IN_TESTS = {"GRDB", "GRDBSQLite"}

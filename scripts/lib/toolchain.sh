@@ -22,6 +22,7 @@ require_swift() {
 has_package() {
     case $1 in
         libsqlite3-dev) [[ -e /usr/include/sqlite3.h || -e /usr/local/include/sqlite3.h ]] ;;
+        nginx | haproxy) command -v "$1" || [[ -x /usr/sbin/$1 ]] ;;
         nghttp2-client) command -v h2load ;;
         python3-venv) python3 -c 'import ensurepip, venv' ;;
         binutils) command -v readelf && command -v strip ;;

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOCore
+import NIOHTTP1
+
+/// Hands the answer on an HTTP/1 connection to the recorder.
+final class HTTP1ResponseHandler: ChannelInboundHandler {
+    typealias InboundIn = HTTPClientResponsePart
+
+    private let recorder: ExchangeRecorder
+
+    init(_ recorder: ExchangeRecorder) {
+        self.recorder = recorder
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head):
+            recorder.head(
+                Exchange.Head(
+                    version: "HTTP/\(head.version.major).\(head.version.minor)",
+                    status: Int(head.status.code),
+                    fields: head.headers.map { ($0.name.lowercased(), $0.value) }
+                )
+            )
+        case .body(let buffer): recorder.body(buffer)
+        case .end: recorder.finish(.complete)
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        recorder.readComplete()
+        context.fireChannelReadComplete()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        recorder.finish(.cut)
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        recorder.finish(.cut, failure: ConnectionFailure.text(error))
+        context.close(promise: nil)
+    }
+}
