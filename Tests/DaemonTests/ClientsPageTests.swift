@@ -202,6 +202,26 @@ extension DaemonTests {
         }
 
         @Test(TestPrograms.needs("chromium", "chromium-browser", "google-chrome", package: "chromium"))
+        func `a page whose EventSource was refused asks again, and shows what it missed`() async throws {
+            let served = try ServedOrders()
+            let daemon = try await served.start()
+            let browser = try open(Self.pages[0], served.url, served)
+            try await expectLines(ServedOrders.rows(1...3), of: browser)
+            try served.setToken("another-0123456789abcdef", daemon: daemon)
+            // The end of the stream, and then the refusal, which the browser takes for final.
+            try await browser.errorLine(#"ended {"reason":"unauthorized"}"#)
+            try await eventually("a refusal") { () -> Bool? in
+                let states = browser.state.value.errors
+                return states.last == "disconnected" && states.count { $0 == "disconnected" } > 1 ? true : nil
+            }
+            try served.insertOdd()
+            try served.setToken(ServedOrders.token, daemon: daemon)
+            try await expectLines(ServedOrders.rows(1...5), of: browser)
+            try await end(browser)
+            try await daemon.terminate()
+        }
+
+        @Test(TestPrograms.needs("chromium", "chromium-browser", "google-chrome", package: "chromium"))
         func `the page that fetches reads all that may come, and says why it is refused`() async throws {
             let served = try ServedOrders()
             let (server, url) = try await corners("page")

@@ -75,6 +75,12 @@ struct ServedOrders {
         try database.insertOrders(2, customer: "grâce \"☕\" \\ \n")
     }
 
+    /// Has another token let in instead.
+    func setToken(_ token: String, daemon: DaemonProcess) throws {
+        try DaemonProcess.write("\(token) orders\n", as: "tokens", in: database.directory)
+        daemon.program.signal(SIGHUP)
+    }
+
     /// Waits until programs have stored an id.
     func stores(_ id: String) async throws {
         try await eventually("the id \(id) in the file") { () -> Bool? in
