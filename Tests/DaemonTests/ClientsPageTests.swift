@@ -50,7 +50,7 @@ extension DaemonTests {
                     ["build", "-o", program, source],
                     environment: ["GOCACHE": cache, "GOFLAGS": "-mod=mod", "GOPROXY": "off", "GO111MODULE": "auto"]
                 )
-                #expect(try await build.end(within: .seconds(300)) == .exit(0), "\(build.state.value)")
+                try #require(try await build.end(within: .seconds(150)) == .exit(0), "\(build.state.value)")
                 return [program]
             }
         }
