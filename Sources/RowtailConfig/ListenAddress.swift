@@ -117,6 +117,9 @@ extension UInt8 {
         isLetter || isDigit || [UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: ".")].contains(self)
     }
 
+    /// What a cookie's name is made of: a token of HTTP (RFC 9110, section 5.6.2).
+    var isInCookieName: Bool { isLetter || isDigit || "!#$%&'*+-.^_`|~".utf8.contains(self) }
+
     /// What IPv6 addresses are made of, an interface after `%` included.
     var isInIPv6Address: Bool { isInHostName || self == UInt8(ascii: ":") || self == UInt8(ascii: "%") }
 }

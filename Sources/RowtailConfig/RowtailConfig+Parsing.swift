@@ -75,6 +75,7 @@ extension RowtailConfig {
         root.section("auth") { section in
             section.read("tokens_file", .path(from: directory), into: &auth.tokensFile)
             section.read("allow_query_token", .bool, into: &auth.allowQueryToken)
+            section.read("cookie", .cookieName, into: &auth.cookie)
             auth.validate(in: &section)
         }
         root.section("tls") { section in

@@ -25,10 +25,15 @@ extension RowtailConfig {
 }
 
 extension RowtailConfig.Auth {
-    /// Reports a way to give tokens where there are none.
+    /// Reports ways to give tokens where there are none.
     func validate(in section: inout SectionReader) {
-        guard allowQueryToken, !section.has("tokens_file") else { return }
-        section.report("there are no tokens to give; set tokens_file or set it to false", key: "allow_query_token")
+        guard !section.has("tokens_file") else { return }
+        if allowQueryToken {
+            section.report("there are no tokens to give; set tokens_file or set it to false", key: "allow_query_token")
+        }
+        if cookie != nil {
+            section.report("there are no tokens to give; set tokens_file or remove the key", key: "cookie")
+        }
     }
 }
 

@@ -108,6 +108,9 @@ extension RowtailConfig {
 
         /// Whether a token may stand in a URL, where logs of others may keep it.
         package var allowQueryToken = false
+
+        /// The name of the cookie that may carry a token; `nil` for none.
+        package var cookie: String?
     }
 
     /// What connections are encrypted with, both PEM files.

@@ -79,6 +79,19 @@ extension ValueParser<String> {
         }
     }
 
+    /// Reads the name of a cookie (RFC 6265, section 4.1.1).
+    static var cookieName: Self {
+        Self { scalar throws(ValueError) in
+            let text = try ValueParser.text.parse(scalar)
+            guard text.utf8.allSatisfy(\.isInCookieName) else {
+                throw ValueError(
+                    "\(text.quoted) is no name of a cookie; use letters, digits, '_' and '-', such as rowtail"
+                )
+            }
+            return text
+        }
+    }
+
     /// Checks a name that stands in URLs and event ids.
     static var feedName: Self {
         Self { scalar throws(ValueError) in

@@ -5,6 +5,9 @@ package struct AccessList: Sendable {
     /// Whether a token may stand in the query, as `access_token`.
     package let allowsQueryToken: Bool
 
+    /// The name of the cookie that may carry a token; `nil` for none.
+    package let cookie: String?
+
     private let tokens: [AccessToken]
     /// The same by their secrets, for tokens that were found to be genuine before.
     private let known: [[UInt8]: AccessToken]
@@ -13,8 +16,9 @@ package struct AccessList: Sendable {
     /// A list; an empty one lets nobody read.
     ///
     /// Of tokens with the same secret the last counts.
-    package init(_ tokens: [AccessToken], allowsQueryToken: Bool = false) {
+    package init(_ tokens: [AccessToken], allowsQueryToken: Bool = false, cookie: String? = nil) {
         self.allowsQueryToken = allowsQueryToken
+        self.cookie = cookie
         known = Dictionary(tokens.map { ($0.bytes, $0) }) { $1 }
         self.tokens = Array(known.values)
         longest = tokens.map(\.bytes.count).max() ?? 0

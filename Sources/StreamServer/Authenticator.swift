@@ -39,17 +39,24 @@ struct Authenticator {
         guard fields.isEmpty || queryToken == nil else {
             throw RequestError(.badRequest, "Authorization and access_token are both given; send one of them")
         }
-        let presented = try fields.first.map(Self.bearer) ?? queryToken
+        var presented = try fields.first.map(Self.bearer) ?? queryToken
+        // Browsers send cookies by themselves: what a client says expressly counts, right or wrong.
+        if presented == nil, let name = access.cookie { presented = try Self.cookie(name, in: request.headerFields) }
         guard let presented else {
-            let way =
-                access.allowsQueryToken
-                ? "'Authorization: Bearer TOKEN' or access_token" : "'Authorization: Bearer TOKEN'"
-            throw Self.unauthorized("a token is needed to read here; send \(way)")
+            throw Self.unauthorized("a token is needed to read here; send \(Self.ways(access))")
         }
         guard let token = access.token(presented) else {
             throw Self.unauthorized("the token is not known here; ask whoever runs this server", error: "invalid_token")
         }
         return token
+    }
+
+    /// How a token may be sent.
+    private static func ways(_ access: AccessList) -> String {
+        var ways = ["'Authorization: Bearer TOKEN'"]
+        if access.allowsQueryToken { ways.append("access_token") }
+        if let name = access.cookie { ways.append("the cookie '\(name)'") }
+        return ways.joined(separator: " or ")
     }
 
     /// The token of a field `Bearer TOKEN`.

@@ -81,7 +81,7 @@ extension AccessList {
     /// What the file of tokens says of who may read.
     init(_ auth: RowtailConfig.Auth) {
         let tokens = auth.tokens?.entries.map { AccessToken($0.token, feeds: $0.feeds) }
-        self.init(tokens ?? [], allowsQueryToken: auth.allowQueryToken)
+        self.init(tokens ?? [], allowsQueryToken: auth.allowQueryToken, cookie: auth.cookie)
     }
 }
 

@@ -116,6 +116,43 @@ extension DaemonTests {
             for text in daemon.log { #expect(!text.contains("0123456789abcdef"), "\(text)") }
         }
 
+        @Test func `a reload takes the cookie up and gives it up again, and it is nowhere shown`() async throws {
+            let config = try config("\(Self.ada)\n", "log: {level: trace}\n")
+            let plain = try String(contentsOfFile: config, encoding: .utf8)
+            let daemon = try await DaemonProcess.start(config: config)
+            func reload(_ text: String, times: Int) async throws {
+                try DaemonProcess.write(text, in: database.directory)
+                daemon.program.signal(SIGHUP)
+                _ = try await daemon.program.state.until("reload \(times)") { state in
+                    state.errors.count { $0.contains("configuration is in force") } >= times || state.isOver
+                        ? true : nil
+                }
+            }
+            func client(_ path: String) throws -> RunningProgram {
+                let options = ["--silent", "--no-buffer", "--noproxy", "*", "--max-time", "60"]
+                let answer = ["--write-out", "%{stderr}%{http_code}\\n", "http://127.0.0.1:\(daemon.port)\(path)"]
+                return try RunningProgram("curl", options + ["--cookie", "a=1; session=\(Self.ada)"] + answer)
+            }
+            func status() async throws -> String? {
+                let asking = try client("/feeds/orders?limit=3")
+                try await asking.end()
+                return asking.state.value.errors.first
+            }
+            #expect(try await status() == "401")
+            try await reload(plain.replacing("auth: {", with: "auth: {cookie: session, "), times: 1)
+            #expect(try await status() == "200")
+            let stream = try client("/feeds/orders")
+            try await Self.rows(3, of: stream)
+            // The token of the stream is still good.
+            try await reload(plain, times: 2)
+            #expect(try await status() == "401")
+            try database.insertOrders(1)
+            try await Self.rows(4, of: stream)
+            try await daemon.terminate()
+            #expect(try await stream.end() == .exit(0))
+            for text in daemon.log { #expect(!text.contains("0123456789abcdef"), "\(text)") }
+        }
+
         @Test func `tokens that are wrong or can't be read keep the daemon from starting`() async throws {
             let config = try config("\(Self.ada)\n\u{1}\n\(Self.bob) \u{2}\n")
             let tokens = database.directory.file("tokens")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import Testing
 
 /// The programs that tests run beside the daemon: writers and clients in other languages.
 enum TestPrograms {
@@ -12,5 +13,18 @@ enum TestPrograms {
     /// The path of one of them.
     static func path(_ name: String) -> String {
         folder.appendingPathComponent("Programs/\(name)").path
+    }
+
+    /// Lets a test run where one of some programs is there.
+    ///
+    /// Where everything is to be run, it runs anyhow, and fails without.
+    static func needs(_ names: String..., package: String) -> ConditionTrait {
+        let environment = ProcessInfo.processInfo.environment
+        let folders = (environment["PATH"] ?? "").split(separator: ":")
+        let found = names.contains { name in
+            folders.contains { FileManager.default.isExecutableFile(atPath: "\($0)/\(name)") }
+        }
+        let needsAll = environment["ROWTAIL_SOAK"] == "1"
+        return .enabled(if: found || needsAll, "no \(names[0]) found; on Debian: apt-get install \(package)")
     }
 }

@@ -152,6 +152,19 @@ extension InvalidCase {
             "4: auth.tokens_file: there is no value; give one or remove the key",
             "5: auth.allow_query_token: 'yes' is neither true nor false; write one of them"
         ),
+        .init(
+            "auth: {cookie: rowtail}",
+            "3: auth.cookie: there are no tokens to give; set tokens_file or remove the key"
+        ),
+        .init(
+            "auth: {tokens_file: a, cookie: 'row tail'}",
+            "3: auth.cookie: 'row tail' is no name of a cookie; use letters, digits, '_' and '-', such as rowtail"
+        ),
+        .init(
+            "auth: {tokens_file: a, cookie: a=b}",
+            "3: auth.cookie: 'a=b' is no name of a cookie; use letters, digits, '_' and '-', such as rowtail"
+        ),
+        .init("auth: {tokens_file: a, cookie: ''}", "3: auth.cookie: the text is empty; give one or remove the key"),
         .init("auth: {token_file: a}", "3: auth.token_file: unknown key; did you mean 'tokens_file'?"),
         .init("tls: {certificate: a.pem}", "3: tls.certificate: private_key is missing; set both, or remove it"),
         .init(

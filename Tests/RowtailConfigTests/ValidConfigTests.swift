@@ -67,7 +67,8 @@ private let base = "database: /data/app.db\nfeeds: {orders: }\n"
         #expect(config.limits.replays == 4 && config.limits.requestHead == 16_384)
         #expect(config.limits.requestTimeout == .seconds(10) && config.limits.writeTimeout == .seconds(60))
         #expect(config.cors.allowedOrigins.isEmpty && !config.cors.allowCredentials)
-        #expect(config.auth.tokensFile == nil && !config.auth.allowQueryToken && config.tls == nil)
+        #expect(config.auth.tokensFile == nil && !config.auth.allowQueryToken && config.auth.cookie == nil)
+        #expect(config.tls == nil)
         #expect("\(config.log.level)" == "info" && config.log.format == .text)
     }
 
@@ -112,6 +113,10 @@ private let base = "database: /data/app.db\nfeeds: {orders: }\n"
         ) {
             $0.auth.tokensFile = "/run/credentials/rowtail.service/tokens"
             $0.auth.allowQueryToken = true
+        },
+        ValidCase("a cookie", "auth: {tokens_file: /tokens, cookie: __Host-row.tail!#$%&*+^`|~'}") {
+            $0.auth.tokensFile = "/tokens"
+            $0.auth.cookie = "__Host-row.tail!#$%&*+^`|~'"
         },
         ValidCase("tokens beside the file", "auth: {tokens_file: tokens}") {
             $0.auth.tokensFile = "/etc/rowtail/tokens"

@@ -28,6 +28,8 @@ has_package() {
         binutils) command -v readelf && command -v strip ;;
         dpkg-dev) command -v dpkg-shlibdeps ;;
         procps) command -v ps ;;
+        golang-go) command -v go ;;
+        nodejs) command -v node ;;
         chromium) command -v chromium || command -v chromium-browser || command -v google-chrome ;;
         *) command -v "$1" ;;
     esac >/dev/null 2>&1

@@ -10,16 +10,12 @@ server must allow.
 follow_chromium.py URL LAST_ID PAGE_PORT [TOKEN]
 """
 
-import ctypes
 import http.server
 import json
-import pathlib
-import shutil
-import signal
-import subprocess
 import sys
-import tempfile
 import threading
+
+import browser
 
 url, last, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
 token = sys.argv[4] if len(sys.argv) > 4 else None
@@ -122,41 +118,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
 server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 
-names = ["chromium", "chromium-browser", "google-chrome"]
-program = next(filter(None, map(shutil.which, names)), None)
-if program is None:
-    sys.exit(f"no browser found (looked for {', '.join(names)}); on Debian: apt-get install chromium")
-profile = tempfile.mkdtemp(prefix="rowtail-browser-")
-browser = subprocess.Popen(
-    [
-        program,
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--no-first-run",
-        "--no-proxy-server",
-        "--disable-background-networking",
-        f"--user-data-dir={profile}",
-        # Keeps it running; nobody connects to it.
-        "--remote-debugging-port=0",
-        f"http://127.0.0.1:{port}/",
-    ],
-    # PR_SET_PDEATHSIG: a test that fails kills this program, and the browser is to go with it.
-    preexec_fn=lambda: ctypes.CDLL(None).prctl(1, signal.SIGTERM),
-    stdin=subprocess.DEVNULL,
-    stdout=subprocess.DEVNULL,
-    stderr=open(pathlib.Path(profile, "log"), "w"),
-)
-try:
+with browser.opened(f"http://127.0.0.1:{port}/") as running:
     while not done.wait(0.2):
-        if browser.poll() is not None:
-            log = pathlib.Path(profile, "log").read_text(errors="replace")
-            sys.exit(f"the browser ended with {browser.returncode}: {log[-2000:]}")
-finally:
-    browser.terminate()
-    try:
-        browser.wait(10)
-    except subprocess.TimeoutExpired:
-        browser.kill()
-    shutil.rmtree(profile, ignore_errors=True)
+        running.check()

@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import sys
 import threading
@@ -347,6 +348,58 @@ def _():
     start(orders(home / "app.db"), "ProtectHome=read-only")
     check(Stream().ids(1) == ["1"], "not all rows")
     writer.close()
+
+
+def from_page(path):
+    """Writes a file of docs/clients.md, cut out as it stands there."""
+    page = pathlib.Path("/root/checkout/docs/clients.md").read_text()
+    path.write_text(re.search(rf"<!-- test: {re.escape(path.name)} -->\n\n```\w+\n(.*?\n)```\n", page, re.DOTALL)[1])
+    return path
+
+
+@case("the timer of docs/clients.md hands each row on once, though the daemon is not always there")
+def _():
+    program = from_page(pathlib.Path("/usr/local/bin/orders-new"))
+    program.chmod(0o755)
+    units = [from_page(pathlib.Path("/etc/systemd/system", f"orders-new.{kind}")) for kind in ("service", "timer")]
+    drop_in = pathlib.Path("/etc/systemd/system/orders-new.timer.d")
+
+    def handed_on():
+        run("journalctl", "--sync")
+        return re.findall(r'^{"id":(\d+),', run("journalctl", "--unit=orders-new.service", "--output=cat"), re.MULTILINE)
+
+    try:
+        complaints = run("systemd-analyze", "verify", "--man=no", *units)
+        check("orders-new" not in complaints, complaints)
+        writer = application()
+        writer.insert(2)
+        start(orders())
+        eventually("both rows", lambda: feeds()["orders"]["head"] == "2")
+        for _ in range(2):
+            run("systemctl", "start", "orders-new.service")
+            check(handed_on() == ["1", "2"], f"handed on: {handed_on()}")
+        run("systemctl", "stop", "rowtail.service")
+        writer.insert(1)
+        run("systemctl", "start", "orders-new.service", fails=True)
+        check(show("ExecMainStatus", "orders-new.service") == "7", "it is not curl's exit code")
+        start(orders())
+        eventually("the third row", lambda: feeds()["orders"]["head"] == "3")
+        # Sooner than the page says.
+        drop_in.mkdir()
+        (drop_in / "case.conf").write_text("[Timer]\nOnActiveSec=100ms\nAccuracySec=10ms\n")
+        run("systemctl", "daemon-reload")
+        run("systemctl", "enable", "--now", "orders-new.timer")
+        eventually("the timer starts it", lambda: handed_on() == ["1", "2", "3"])
+        check(show("NextElapseUSecRealtime", "orders-new.timer"), "the timer has no next time")
+    finally:
+        run("systemctl", "disable", "--now", "orders-new.timer", fails=True)
+        run("systemctl", "stop", "orders-new.service", fails=True)
+        run("systemctl", "reset-failed", "orders-new.service", fails=True)
+        for path in [program, *units]:
+            path.unlink(missing_ok=True)
+        for folder in [drop_in, pathlib.Path("/var/lib/private/orders-new")]:
+            shutil.rmtree(folder, ignore_errors=True)
+        pathlib.Path("/var/lib/orders-new").unlink(missing_ok=True)
 
 
 def newer_package():
