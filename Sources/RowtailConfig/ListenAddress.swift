@@ -26,7 +26,7 @@ extension ListenAddress: CustomStringConvertible {
 extension ValueParser<ListenAddress> {
     /// Reads `HOST:PORT`, `[IPV6]:PORT`, `unix:/PATH`, `systemd` or `systemd:NAME`.
     static var listenAddress: Self {
-        Self { scalar throws(ValueError) in
+        Self("address") { scalar throws(ValueError) in
             let text = scalar.text
             if text.hasPrefix("unix:") {
                 return .unix(path: try socketPath(text))

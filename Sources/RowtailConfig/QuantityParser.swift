@@ -9,6 +9,9 @@ private struct Quantity {
     let tooLittle: String
     let tooMuch: String
 
+    /// The suffix of zero.
+    let zero: String
+
     /// Suffixes and their worth in the smallest unit, which stands first.
     let units: [(suffix: String, factor: Int)]
 
@@ -18,6 +21,7 @@ private struct Quantity {
         example: "250ms",
         tooLittle: "too short",
         tooMuch: "too long",
+        zero: "s",
         units: [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)]
     )
 
@@ -27,6 +31,7 @@ private struct Quantity {
         example: "8MiB",
         tooLittle: "too small",
         tooMuch: "too large",
+        zero: "B",
         units: [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)]
     )
 
@@ -65,9 +70,15 @@ private struct Quantity {
     }
 
     /// Writes an amount in the largest unit that keeps it whole.
-    private func format(_ amount: Int) -> String {
+    func format(_ amount: Int) -> String {
+        guard amount != 0 else { return "0\(zero)" }
         let unit = units.last { amount >= $0.factor && amount.isMultiple(of: $0.factor) } ?? units[0]
         return "\(amount / unit.factor)\(unit.suffix)"
+    }
+
+    /// Writes a range, for the manual.
+    func format(_ range: ClosedRange<Int>) -> String {
+        "\(format(range.lowerBound)) to \(format(range.upperBound))"
     }
 
     private func list(_ words: [String]) -> String {
@@ -78,30 +89,35 @@ private struct Quantity {
 extension ValueParser<Duration> {
     /// Reads a duration such as `250ms`, `1s`, `5m` or `1h`.
     static func duration(_ range: ClosedRange<Duration>) -> Self {
-        Self { scalar throws(ValueError) in
-            let bounds = range.lowerBound.milliseconds...range.upperBound.milliseconds
-            return .milliseconds(try Quantity.duration.parse(scalar.text, in: bounds, zeroIsOff: false))
+        let bounds = range.lowerBound.milliseconds...range.upperBound.milliseconds
+        let duration = Self(Quantity.duration.noun, range: Quantity.duration.format(bounds)) {
+            scalar throws(ValueError) in
+            .milliseconds(try Quantity.duration.parse(scalar.text, in: bounds, zeroIsOff: false))
         }
+        return duration.writing { Quantity.duration.format($0.milliseconds) }
     }
 }
 
 extension ValueParser<Duration?> {
     /// Reads a duration, or `0` for off, here `nil`.
     static func durationOrOff(_ range: ClosedRange<Duration>) -> Self {
-        Self { scalar throws(ValueError) in
-            let bounds = range.lowerBound.milliseconds...range.upperBound.milliseconds
+        let bounds = range.lowerBound.milliseconds...range.upperBound.milliseconds
+        let duration = Self("\(Quantity.duration.noun) or 0", range: Quantity.duration.format(bounds)) {
+            scalar throws(ValueError) in
             let amount = try Quantity.duration.parse(scalar.text, in: bounds, zeroIsOff: true)
             return amount == 0 ? nil : .milliseconds(amount)
         }
+        return duration.writing { $0.map { Quantity.duration.format($0.milliseconds) } ?? "0" }
     }
 }
 
 extension ValueParser<Int> {
     /// Reads a size in bytes such as `512B`, `64KiB`, `8MiB` or `1GiB`.
     static func size(_ range: ClosedRange<Int>) -> Self {
-        Self { scalar throws(ValueError) in
+        let size = Self(Quantity.size.noun, range: Quantity.size.format(range)) { scalar throws(ValueError) in
             try Quantity.size.parse(scalar.text, in: range, zeroIsOff: false)
         }
+        return size.writing { Quantity.size.format($0) }
     }
 }
 

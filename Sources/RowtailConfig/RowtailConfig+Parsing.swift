@@ -43,9 +43,10 @@ extension RowtailConfig {
 
     // MARK: - Sections
 
-    private mutating func readSettings(from root: inout SectionReader, directory: String) {
+    /// Reads everything but the feeds.
+    mutating func readSettings(from root: inout SectionReader, directory: String) {
         let noAddress = "write at least one address, or remove the key for 127.0.0.1:8080"
-        listen = root.list("listen", of: .listenAddress, acceptsSingle: true, emptyRemedy: noAddress) ?? listen
+        root.list("listen", of: .listenAddress, acceptsSingle: true, emptyRemedy: noAddress, into: &listen)
         validateListen(in: &root)
         root.read("database", .path(from: directory), into: &database)
         root.read("poll_interval", .duration(.milliseconds(10)...hour), into: &pollInterval)
@@ -68,7 +69,7 @@ extension RowtailConfig {
             section.read("write_timeout", .durationOrOff(.seconds(1)...hour), into: &limits.writeTimeout)
         }
         root.section("cors") { section in
-            cors.allowedOrigins = section.list("allowed_origins", of: .origin) ?? []
+            section.list("allowed_origins", of: .origin, into: &cors.allowedOrigins)
             section.read("allow_credentials", .bool, into: &cors.allowCredentials)
             cors.validate(in: &section)
         }
@@ -91,7 +92,8 @@ extension RowtailConfig {
         }
     }
 
-    private mutating func readFeeds(from root: inout SectionReader, directory: String, hasDefault: Bool) {
+    /// Reads the feeds, once the default of their database is known.
+    mutating func readFeeds(from root: inout SectionReader, directory: String, hasDefault: Bool) {
         // A default that is there but wrong is one problem, not one more for each feed.
         let hasDefault = hasDefault || root.has("database")
         root.namedSections("feeds") { name, section in
@@ -138,12 +140,13 @@ extension RowtailConfig.Feed {
         section.read("mode", .choice, into: &mode)
         section.read("watermark", .text, into: &watermark)
         let noKey = "name columns, or remove the key for the primary key"
-        key = section.list("key", of: .text, acceptsSingle: true, emptyRemedy: noKey)
+        section.list("key", of: .text, acceptsSingle: true, emptyRemedy: noKey, into: &key)
         section.read("settle", .duration(.zero...hour), into: &settle)
-        columns = section.list("columns", of: .text, emptyRemedy: "name columns, or remove the key for all")
+        let noColumns = "name columns, or remove the key for all"
+        section.list("columns", of: .text, emptyRemedy: noColumns, into: &columns)
         section.read("where", .text, into: &filter)
         section.read("event", .eventName, into: &event)
-        jsonColumns = section.list("json_columns", of: .text) ?? []
+        section.list("json_columns", of: .text, into: &jsonColumns)
         section.read("int64", .choice, into: &int64)
         section.read("start", .startPoint, into: &start)
         section.read("on_reset", .choice, into: &onReset)

@@ -26,6 +26,9 @@ struct SectionReader {
     /// What is wrong so far, sections within included.
     private(set) var problems: [ConfigError.Problem] = []
 
+    /// The keys that were asked for, those of sections within included.
+    private(set) var keys: [ConfigKey] = []
+
     private let source: ConfigSource
     private let path: String?
     private let line: Int?
@@ -114,33 +117,71 @@ struct SectionReader {
 
     // MARK: - Reading
 
+    /// Notes a key that somebody asks for; `standard` is what counts when it is missing.
+    private mutating func know(_ key: String, _ type: String, range: String? = nil, standard: String? = nil) {
+        known.append(key)
+        let standard = standard.flatMap { $0.isEmpty ? nil : $0 }
+        keys.append(ConfigKey(path: keyPath(key), type: type, standard: standard, range: range))
+    }
+
+    private func keyPath(_ key: String) -> String {
+        path.map { "\($0).\(key)" } ?? key
+    }
+
     /// Reads a key that holds one value; the target stays as it is when the key is missing or wrong.
     mutating func read<Value>(_ key: String, _ parser: ValueParser<Value>, into target: inout Value) {
-        known.append(key)
+        know(key, parser.type, range: parser.range, standard: parser.write(target))
         guard let entry = entry(key), let value = scalar(entry.value, of: entry, with: parser) else { return }
         target = value
     }
 
     /// Reads a key that may be missing.
     mutating func read<Value>(_ key: String, _ parser: ValueParser<Value>, into target: inout Value?) {
-        known.append(key)
+        know(key, parser.type, range: parser.range, standard: target.map(parser.write))
         guard let entry = entry(key), let value = scalar(entry.value, of: entry, with: parser) else { return }
         target = value
     }
 
-    /// Reads a key that holds a list without repetitions.
+    /// Reads a key that holds a list without repetitions; the target stays as it is when the key is missing or wrong.
     ///
     /// With `acceptsSingle`, one value may stand for a list of one. `emptyRemedy` is what to do about an empty list;
     /// without it, the list may be empty.
-    ///
-    /// - Returns: `nil` when the key is missing or anything in it is wrong.
     mutating func list<Value: Equatable>(
         _ key: String,
         of parser: ValueParser<Value>,
         acceptsSingle: Bool = false,
-        emptyRemedy: String? = nil
+        emptyRemedy: String? = nil,
+        into target: inout [Value]
+    ) {
+        let written = target.map(parser.write)
+        know(
+            key,
+            acceptsSingle ? "\(parser.type) or list" : "list",
+            range: parser.range,
+            standard: acceptsSingle && written.count == 1 ? written[0] : "[\(written.joined(separator: ", "))]"
+        )
+        target = items(key, of: parser, acceptsSingle: acceptsSingle, emptyRemedy: emptyRemedy) ?? target
+    }
+
+    /// Reads such a list that may be missing.
+    mutating func list<Value: Equatable>(
+        _ key: String,
+        of parser: ValueParser<Value>,
+        acceptsSingle: Bool = false,
+        emptyRemedy: String,
+        into target: inout [Value]?
+    ) {
+        know(key, acceptsSingle ? "\(parser.type) or list" : "list", range: parser.range)
+        target = items(key, of: parser, acceptsSingle: acceptsSingle, emptyRemedy: emptyRemedy) ?? target
+    }
+
+    /// The values of a list; `nil` when the key is missing or anything in it is wrong.
+    private mutating func items<Value: Equatable>(
+        _ key: String,
+        of parser: ValueParser<Value>,
+        acceptsSingle: Bool,
+        emptyRemedy: String?
     ) -> [Value]? {
-        known.append(key)
         guard let entry = entry(key) else { return nil }
         let nodes: [ConfigNode]
         switch entry.value.content {
@@ -167,34 +208,28 @@ struct SectionReader {
         return values.count == nodes.count ? values : nil
     }
 
-    /// Reads a key that holds keys of its own.
+    /// Reads a key that holds keys of its own, also when it is missing.
     mutating func section(_ key: String, _ body: (inout SectionReader) -> Void) {
-        known.append(key)
-        guard let entry = entry(key) else { return }
-        read(entry, body)
+        know(key, "section")
+        read(entry(key), named: key, body)
     }
 
     /// Reads a key whose keys are names chosen by the user, in the order of the file.
     mutating func namedSections(_ key: String, _ body: (_ name: String, inout SectionReader) -> Void) {
         section(key) { names in
             for entry in names.entries {
-                names.known.append(entry.key)
-                names.read(entry) { body(entry.key, &$0) }
+                names.know(entry.key, "section")
+                names.read(entry, named: entry.key) { body(entry.key, &$0) }
             }
         }
     }
 
-    private mutating func read(_ entry: Entry, _ body: (inout SectionReader) -> Void) {
-        let name = entry.key.printable
-        var reader = SectionReader(
-            entry.value,
-            path: path.map { "\($0).\(name)" } ?? name,
-            line: entry.line,
-            source: source
-        )
+    private mutating func read(_ entry: Entry?, named name: String, _ body: (inout SectionReader) -> Void) {
+        var reader = SectionReader(entry?.value, path: keyPath(name.printable), line: entry?.line, source: source)
         body(&reader)
         reader.finish()
         problems += reader.problems
+        keys += reader.keys
     }
 
     /// Reports the keys that nobody read, and so must come last.

@@ -6,7 +6,7 @@ import RowtailCore
 extension ValueParser<String> {
     /// Reads a file's path and makes it absolute, starting from the directory when it is relative.
     static func path(from directory: String) -> Self {
-        Self { scalar throws(ValueError) in
+        Self("path") { scalar throws(ValueError) in
             let text = try ValueParser.text.parse(scalar)
             if text.hasPrefix("~/") {
                 throw ValueError("'~' is not expanded; write ${HOME}\(String(text.dropFirst()).printable)")
@@ -117,7 +117,7 @@ extension ValueParser<String> {
 extension ValueParser<StartPoint> {
     /// Reads `latest`, `earliest` or `-N`, the newest N rows.
     static var startPoint: Self {
-        Self { scalar throws(ValueError) in
+        Self("word or number", range: "latest earliest -N") { scalar throws(ValueError) in
             switch scalar.text {
             case "latest": return .latest
             case "earliest": return .earliest

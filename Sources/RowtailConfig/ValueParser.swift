@@ -26,10 +26,32 @@ struct ValueError: Error {
 
 /// Turns one scalar into a value of the model, or says what is wrong with it.
 struct ValueParser<Value> {
+    /// What a value is, in the manual's words.
+    let type: String
+
+    /// The values that are possible; `nil` where they aren't told in few words.
+    let range: String?
+
+    /// Writes a value as it would stand in the file.
+    private(set) var write: (Value) -> String = { "\($0)" }
+
     private let body: (ScalarText) throws(ValueError) -> Value
 
-    init(_ body: @escaping (ScalarText) throws(ValueError) -> Value) {
+    init(
+        _ type: String = "text",
+        range: String? = nil,
+        body: @escaping (ScalarText) throws(ValueError) -> Value
+    ) {
+        self.type = type
+        self.range = range
         self.body = body
+    }
+
+    /// The same with another way of writing values.
+    func writing(_ write: @escaping (Value) -> String) -> Self {
+        var parser = self
+        parser.write = write
+        return parser
     }
 
     /// Reads the scalar.
@@ -41,7 +63,7 @@ struct ValueParser<Value> {
 extension ValueParser<Bool> {
     /// Reads `true` or `false` and nothing else.
     static var bool: Self {
-        Self { scalar throws(ValueError) in
+        Self("true, false") { scalar throws(ValueError) in
             guard let value = Bool(scalar.text) else {
                 throw ValueError("\(scalar.text.quoted) is neither true nor false; write one of them")
             }
@@ -56,7 +78,7 @@ extension ValueParser<Bool> {
 extension ValueParser<Int> {
     /// Reads a whole number.
     static func integer(_ range: ClosedRange<Int>) -> Self {
-        Self { scalar throws(ValueError) in
+        Self("whole number", range: "\(range.lowerBound) to \(range.upperBound)") { scalar throws(ValueError) in
             let text = scalar.text
             guard scalar.isPlain || Int(text) == nil else {
                 throw ValueError("\(text.quoted) is text; remove the quotes")
@@ -81,10 +103,12 @@ extension ValueParser<Int> {
 extension ValueParser<Int?> {
     /// Reads a whole number where 0 means that there is no limit, here `nil`.
     static func limit(upTo maximum: Int) -> Self {
-        Self { scalar throws(ValueError) in
-            let value = try ValueParser<Int>.integer(0...maximum).parse(scalar)
+        let integer = ValueParser<Int>.integer(0...maximum)
+        let limit = Self(integer.type, range: integer.range) { scalar throws(ValueError) in
+            let value = try integer.parse(scalar)
             return value == 0 ? nil : value
         }
+        return limit.writing { "\($0 ?? 0)" }
     }
 }
 
@@ -106,7 +130,8 @@ extension ValueParser<String> {
 extension ValueParser where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
     /// Reads the name of one of the cases.
     static var choice: Self {
-        Self { scalar throws(ValueError) in
+        let words = Value.allCases.map(\.rawValue).joined(separator: " ")
+        let choice = Self("word", range: words) { scalar throws(ValueError) in
             guard let value = Value(rawValue: scalar.text) else {
                 let names = Value.allCases.map(\.rawValue)
                 let remedy = names.count == 1 ? "use" : "use one of:"
@@ -114,5 +139,6 @@ extension ValueParser where Value: RawRepresentable & CaseIterable, Value.RawVal
             }
             return value
         }
+        return choice.writing(\.rawValue)
     }
 }
