@@ -28,24 +28,24 @@ struct CaptureCommand: AsyncParsableCommand {
             let settings = try ConfigFile.load(config)
             guard let item = settings.feeds.first(where: { $0.name == feed }) else {
                 let names = settings.feeds.map(\.name).joined(separator: ", ")
-                throw failure("\(config): there is no feed '\(feed)'; name one of: \(names)", 78)
+                throw failure("\(config): there is no feed '\(feed)'; name one of: \(names)", .configuration)
             }
             guard item.mode == .log else {
                 throw failure(
                     "\(config): feeds.\(feed).mode is '\(item.mode.rawValue)', which needs no capture; set it to 'log'",
-                    78
+                    .configuration
                 )
             }
             do {
                 try body(item, WatchedTable(item, settings))
             } catch let error as SourceError {
-                throw failure(error.message, 69)
+                throw failure(error.message, .database)
             }
         }
 
-        private func failure(_ message: String, _ code: Int32) -> ExitCode {
+        private func failure(_ message: String, _ code: ExitCode) -> ExitCode {
             FileHandle.standardError.write(Data("\(message)\n".utf8))
-            return ExitCode(code)
+            return code
         }
     }
 
@@ -118,7 +118,7 @@ struct CaptureCommand: AsyncParsableCommand {
                 if let oldest = status.oldest, let newest = status.newest { print("written: \(oldest) to \(newest)") }
                 if status.state.pruned > 0 { print("pruned through: \(status.state.pruned)") }
                 for warning in status.warnings { print("warning: \(warning)") }
-                if status.state.problem != nil { throw ExitCode(1) }
+                if status.state.problem != nil { throw ExitCode.failure }
             }
         }
     }
@@ -141,7 +141,7 @@ struct CaptureCommand: AsyncParsableCommand {
                     let message =
                         "\(target.config): nothing says which entries may go; set \(key).retention_age or \(key).retention_rows\n"
                     FileHandle.standardError.write(Data(message.utf8))
-                    throw ExitCode(78)
+                    throw ExitCode.configuration
                 }
                 let pruner = CapturePruner(watched, path: feed.database, retentionAge: age, retentionRows: rows)
                 let count = try pruner.pruneOnce(now: Date().timeIntervalSince1970, dryRun: dryRun)

@@ -47,7 +47,7 @@ struct CheckCommand: ParsableCommand {
         } catch let error where error is ConfigError || error is ServerError {
             FileHandle.standardError.write(Data("\(error)\n".utf8))
             if json { print(try InvalidConfiguration(config, error).json) }
-            throw ExitCode(78)
+            throw ExitCode.configuration
         }
         let report = CheckReport(
             config: config,
@@ -57,7 +57,7 @@ struct CheckCommand: ParsableCommand {
         print(json ? try report.json : report.text, terminator: "")
         switch report.verdict {
         case .fine, .warnings: return
-        case .waiting, .refused: throw ExitCode(69)
+        case .waiting, .refused: throw ExitCode.database
         }
     }
 }

@@ -40,7 +40,7 @@ enum ConfigFile {
             return try body()
         } catch let error where error is ConfigError || error is ServerError || error is SocketActivation.Failure {
             FileHandle.standardError.write(Data("\(error)\n".utf8))
-            throw ExitCode(78)
+            throw ExitCode.configuration
         }
     }
 }

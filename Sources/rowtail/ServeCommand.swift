@@ -60,7 +60,7 @@ struct ServeCommand: AsyncParsableCommand {
             try await Daemon(settings, options, configuration: configuration, logger: logger).run()
         } catch {
             logger.critical("stopped", metadata: ["reason": "\(error)"])
-            throw ExitCode(1)
+            throw ExitCode.failure
         }
     }
 
