@@ -30,7 +30,7 @@ box_create() {
     local mirror packages key new unit
     mirror=$(box_mirror)
     packages=$(printf '%s,' "${BOX_PACKAGES[@]}" "$@")
-    key=$(sha256sum <<<"2 $BOX_SUITE $mirror $packages $(dpkg --print-architecture)")
+    key=$(sha256sum <<<"3 $BOX_SUITE $mirror $packages $(dpkg --print-architecture)")
     box_tree=$BOX_CACHE/${key:0:16}
     [[ ! -d $box_tree ]] || return 0
     ((EUID == 0)) || fail "needs root to boot a systemd; run it as root"
@@ -43,6 +43,7 @@ box_create() {
         --include="${packages%,}" \
         --dpkgopt=force-unsafe-io \
         --dpkgopt='path-exclude=/usr/share/man/*' \
+        --dpkgopt='path-include=/usr/share/man/*/rowtail*' \
         --dpkgopt='path-exclude=/usr/share/locale/*' \
         --aptopt='Acquire::Retries "3"' \
         "$BOX_SUITE" "$new" ${mirror:+"$mirror"} >"$new.log" 2>&1; then

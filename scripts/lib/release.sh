@@ -37,4 +37,21 @@ place_release() {
     install -D --mode=644 config/rowtail.sysusers "$root/usr/lib/sysusers.d/rowtail.conf"
     install -D --mode=644 config/rowtail.yaml "$root/usr/share/doc/rowtail/examples/rowtail.yaml"
     install -D --mode=644 --target-directory="$root/usr/share/doc/rowtail" docs/*.md
+    place_man_pages "$root"
+}
+
+# Nothing else depends on them: where they can't be made, everything is installed but them.
+place_man_pages() {
+    local root=$1 folder page
+    if ! install_packages python3; then
+        echo "$(basename "$0"): going on without the manual pages" >&2
+        return 0
+    fi
+    folder=$(mktemp -d)
+    python3 scripts/lib/man_pages.py "$folder"
+    for page in man1/rowtail.1 man5/rowtail.yaml.5; do
+        gzip --best --no-name "$folder/$page"
+        install -D --mode=644 "$folder/$page.gz" "$root/usr/share/man/$page.gz"
+    done
+    rm -r "$folder"
 }

@@ -17,6 +17,7 @@ import traceback
 from box import *  # noqa: F403 # the vocabulary of this file
 
 PACKAGE = sys.argv[1]
+MAN_PAGES = [pathlib.Path("/usr/share/man/man1/rowtail.1.gz"), pathlib.Path("/usr/share/man/man5/rowtail.yaml.5.gz")]
 CASES = []
 
 
@@ -35,6 +36,7 @@ def _():
         check(show("UnitFileState", unit) == "disabled", f"{unit} is {show('UnitFileState', unit)}")
     check(run("id", "--user", "--name", "rowtail") == "rowtail", "there is no user")
     check(run("/usr/bin/rowtail", "--version").startswith("rowtail "), "no version")
+    check(all(page.exists() for page in MAN_PAGES), "there are no manual pages")
     # The sample is in order, but for the database that it names.
     check("app.db" in run("rowtail", "check", fails=True), "the check says nothing of the database")
 
@@ -440,6 +442,7 @@ def _():
     start(orders())
     run("systemctl", "enable", "rowtail.service", "rowtail.socket")
     run("dpkg", "--remove", "rowtail")
+    check(not any(page.exists() for page in MAN_PAGES), "the manual pages are left")
     check(show("ActiveState") != "active" and not run("pgrep", "-x", "rowtail", fails=True), "it runs")
     check(CONFIG.exists() and any(STATE[0].iterdir()), "configuration or state are gone")
     run("dpkg", "--purge", "rowtail")
@@ -456,6 +459,7 @@ def _():
     CONFIG.unlink(missing_ok=True)
     for _ in range(2):
         check("Next:" in install("--binary", "/root/rowtail"), "it doesn't say what is next")
+    check(all(page.exists() for page in MAN_PAGES), "there are no manual pages")
     check(show("UnitFileState") == "disabled" and show("ActiveState") == "inactive", "it is enabled or runs")
     application().insert(1)
     start(orders())
@@ -465,6 +469,7 @@ def _():
     check(main_pid() not in (0, pid) and get("/readyz")[0] == 200, "a running daemon was not restarted")
     install("--uninstall")
     check(not os.path.exists("/usr/bin/rowtail") and not run("pgrep", "-x", "rowtail", fails=True), "it is still there")
+    check(not any(page.exists() for page in MAN_PAGES), "the manual pages are left")
     check(CONFIG.exists() and STATE[0].exists(), "configuration or state are gone")
     install("--uninstall", "--purge")
     check(not CONFIG.exists() and not STATE[0].exists(), "configuration or state are left")
