@@ -61,19 +61,24 @@ package struct StreamQuery: Hashable, Sendable {
         lastEventID header: String?,
         scope: CombinedID.Scope? = nil
     ) throws {
-        var seen: Set<String> = []
+        var seen: Set<StreamParameter> = []
         var queryID: EventID?
         for (name, value) in try Self.pairs(query) {
-            let canonical = name == "lastEventId" ? "last_event_id" : name
-            guard seen.insert(canonical).inserted else {
+            guard let parameter = StreamParameter(name: name) else {
+                throw StreamQueryError(
+                    code: .unknownParameter,
+                    message: "there is no parameter \(Self.quoted(name)); use \(StreamParameter.list)"
+                )
+            }
+            guard seen.insert(parameter).inserted else {
                 throw StreamQueryError(code: .badRequest, message: "\(Self.quoted(name)) is given twice; give it once")
             }
-            switch name {
-            case "last_event_id", "lastEventId":
+            switch parameter {
+            case .lastEventID:
                 queryID = try Self.eventID(value, from: name, scope)
-            case "since":
+            case .since:
                 since = try Self.start(value, scope)
-            case "limit":
+            case .limit:
                 guard let count = Int(value), count > 0 else {
                     throw StreamQueryError(
                         code: .badRequest,
@@ -81,7 +86,7 @@ package struct StreamQuery: Hashable, Sendable {
                     )
                 }
                 limit = count
-            case "until":
+            case .until:
                 guard value == "head" else {
                     throw StreamQueryError(
                         code: .badRequest,
@@ -89,7 +94,7 @@ package struct StreamQuery: Hashable, Sendable {
                     )
                 }
                 untilHead = true
-            case "on_reset":
+            case .onReset:
                 guard let policy = ResetPolicy(rawValue: value) else {
                     throw StreamQueryError(
                         code: .badRequest,
@@ -97,12 +102,6 @@ package struct StreamQuery: Hashable, Sendable {
                     )
                 }
                 onReset = policy
-            default:
-                throw StreamQueryError(
-                    code: .unknownParameter,
-                    message:
-                        "there is no parameter \(Self.quoted(name)); use last_event_id, since, limit, until or on_reset"
-                )
             }
         }
         lastEventID = try header.flatMap { try Self.eventID($0, from: "Last-Event-ID", scope) }
