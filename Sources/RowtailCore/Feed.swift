@@ -20,6 +20,9 @@ package final class Feed: Sendable {
         /// What the feed guarantees.
         package var mode: FeedMode
 
+        /// The `event:` of its rows; `nil` for none.
+        package var event: String?
+
         /// Where streams start that don't say.
         package var start: StartPoint
 
@@ -37,6 +40,7 @@ package final class Feed: Sendable {
             name: String,
             table: String,
             mode: FeedMode = .append,
+            event: String? = nil,
             start: StartPoint = .latest,
             onReset: ResetPolicy = .earliest,
             isRetired: Bool = false,
@@ -45,6 +49,7 @@ package final class Feed: Sendable {
             self.name = name
             self.table = table
             self.mode = mode
+            self.event = event
             self.start = start
             self.onReset = onReset
             self.isRetired = isRetired

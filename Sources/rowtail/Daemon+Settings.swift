@@ -113,11 +113,11 @@ extension Feed.Options {
             name: feed.name,
             table: feed.table,
             mode: feed.mode,
+            event: feed.event,
             start: feed.start,
             onReset: feed.onReset,
             isRetired: feed.retired,
             tailBytes: settings.tailBytes
-
         )
     }
 }
