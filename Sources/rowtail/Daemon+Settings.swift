@@ -42,6 +42,7 @@ extension ServerOptions {
             allowedOrigins: settings.cors.allowedOrigins,
             allowsCredentials: settings.cors.allowCredentials
         )
+        statusPage = settings.statusPage
     }
 }
 
