@@ -23,11 +23,11 @@ const endMeanings = {
 function controlText(kind, data) {
   const told = JSON.parse(data);
   switch (kind) {
-    case "reset":
-      return [
-        `Reset: ${told.reason}`,
-        `${resetMeanings[told.reason] ?? "continuity broke"}. Asked for ${told.requested}, goes on after ${told.resumed_from}.`,
-      ];
+    case "reset": {
+      const meaning = resetMeanings[told.reason] ?? "continuity broke";
+      const place = `Asked for ${told.requested}, goes on after ${told.resumed_from}.`;
+      return [`Reset: ${told.reason}`, `${meaning}. ${place}`];
+    }
     case "end":
       return [`End: ${told.reason}`, `${endMeanings[told.reason] ?? "the daemon ended the stream"}.`];
     default:
@@ -134,7 +134,7 @@ class FeedView {
       event.preventDefault();
       this.begin();
     });
-    byId("pause").addEventListener("click", () => (this.stream ? this.pause() : this.resume()));
+    byId("pause").addEventListener("click", () => (this.stream ? this.pause() : this.follow()));
     byId("clear").addEventListener("click", () => this.rows.clear());
     byId("filter").addEventListener("input", (event) => this.rows.setFilter(event.target.value));
     byId("raw").addEventListener("change", () => this.changeReader());
@@ -170,9 +170,13 @@ class FeedView {
   update(feed) {
     setText(byId("feed-error"), feed ? "" : "The daemon serves no feed of this name now.");
     if (!feed) return;
-    const isOther = feed.event !== this.feed.event;
+    // Its rows have another name, or the token another way, which EventSource has to be told.
+    const isOther = feed.event !== this.feed.event
+      || (this.stream && this.stream.access.allowsQueryToken !== this.access.allowsQueryToken);
     this.feed = feed;
-    const resets = Object.entries(feed.resets).filter(([, count]) => count > 0).map(([reason, count]) => `${count} ${reason}`);
+    const resets = Object.entries(feed.resets)
+      .filter(([, count]) => count > 0)
+      .map(([reason, count]) => `${count} ${reason}`);
     const facts = [
       feed.table === feed.name ? undefined : `table ${feed.table}`,
       `mode ${feed.mode}`,
@@ -185,8 +189,7 @@ class FeedView {
     setText(byId("feed-facts"), facts.filter(Boolean).join(" · "));
     const error = feed.state === "live" && feed.last_error ? `The last error, which is over: ${feed.last_error}` : "";
     setText(byId("feed-error"), error);
-    // Its rows have another name, which EventSource has to be told.
-    if (this.stream && (isOther || this.stream.access.allowsQueryToken !== this.access.allowsQueryToken)) this.follow();
+    if (this.stream && isOther) this.follow();
   }
 
   showStartId() {
@@ -234,9 +237,8 @@ class FeedView {
     this.showCurl();
   }
 
-  // What a stream says that was closed since is of no interest.
   listener() {
-    const listener = {
+    return {
       row: (kind, id, data) => {
         this.lastId = id;
         if (kind === "row") {
@@ -256,7 +258,6 @@ class FeedView {
         this.askForToken();
       },
     };
-    return listener;
   }
 
   stop() {
@@ -273,10 +274,6 @@ class FeedView {
     this.say("is-wait", `Paused${place}; resuming misses nothing`);
   }
 
-  resume() {
-    this.follow();
-  }
-
   changeReader() {
     const isRaw = byId("raw").checked;
     const text = isRaw ? "Frames as they are sent, from here on." : "Rows again, from here on.";
@@ -290,16 +287,16 @@ class FeedView {
     setText(target, text);
   }
 
+  get reader() {
+    if (this.stream.usesEventSource) return "EventSource";
+    return `fetch, as EventSource ${byId("raw").checked ? "shows no frames" : "can't send the token"}`;
+  }
+
   tell(name, message) {
-    const reader = this.stream?.usesEventSource ?? true
-      ? "by EventSource"
-      : byId("raw").checked
-        ? "by fetch, as EventSource shows no frames"
-        : "by fetch, as EventSource can't send the token";
     if (name === "open") {
       if (this.awaySince) this.rows.add({kind: "note", id: "", text: "Connected again."});
       this.awaySince = undefined;
-      this.say("is-good", `Open, ${reader}`);
+      this.say("is-good", `Open, by ${this.reader}`);
     } else if (name === "away") {
       if (!this.awaySince) {
         this.awaySince = new Date();

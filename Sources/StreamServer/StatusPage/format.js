@@ -21,7 +21,6 @@ const tenths = new Intl.NumberFormat("en", {maximumFractionDigits: 1});
 
 const whole = (number) => wholes.format(number);
 const rate = (number) => (number >= 100 ? whole(number) : tenths.format(number));
-const counted = (number, one, many) => `${whole(number)} ${number === 1 ? one : many}`;
 
 const two = (number) => String(number).padStart(2, "0");
 const clock = (date) => `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;

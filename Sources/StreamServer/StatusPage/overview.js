@@ -43,14 +43,17 @@ class RateLine {
     if (this.svg.getAttribute("aria-label") !== text) this.svg.setAttribute("aria-label", text);
 
     const x = (index) => ((index * RateLine.width) / (counts.length - 1)).toFixed(1);
-    const y = (count) => (RateLine.height - 1 - (most > 0 ? (count / seconds / most) * (RateLine.height - 3) : 0)).toFixed(1);
+    const scale = most > 0 ? (RateLine.height - 3) / most / seconds : 0;
+    const y = (count) => (RateLine.height - 1 - count * scale).toFixed(1);
     let stroke = "";
     let area = "";
     for (let index = 0; index < counts.length; index += 1) {
       if (counts[index] === null) continue;
       const first = index;
       const points = [];
-      for (; index < counts.length && counts[index] !== null; index += 1) points.push(`${x(index)} ${y(counts[index])}`);
+      for (; index < counts.length && counts[index] !== null; index += 1) {
+        points.push(`${x(index)} ${y(counts[index])}`);
+      }
       // A count that stands alone would be a line without length.
       if (points.length === 1) points.push(`${Number(x(first)) + 2} ${y(counts[first])}`);
       stroke += `M${points.join("L")}`;

@@ -28,6 +28,7 @@ const view = new FeedView(access, {
   refresh: () => poll(),
 });
 let status;
+let takenAt;
 let awaySince;
 let timer;
 let isAsking = false;
@@ -50,20 +51,26 @@ function askForToken(message) {
 
 async function poll() {
   clearTimeout(timer);
+  const {token} = access;
   try {
-    const headers = access.token ? {Authorization: `Bearer ${access.token}`} : {};
-    const answer = await fetch(new URL("status", base), {headers, cache: "no-store", signal: AbortSignal.timeout(10_000)});
+    const headers = token ? {Authorization: `Bearer ${token}`} : {};
+    const signal = AbortSignal.timeout(10_000);
+    const answer = await fetch(new URL("status", base), {headers, cache: "no-store", signal});
+    // Asked with the one before.
+    if (token !== access.token) return;
     if (answer.status === 401) {
-      askForToken(access.token ? "The token is not valid." : "");
+      askForToken(token ? "The token is not valid." : "");
       return;
     }
-    if (answer.status !== 200) throw new Error(answer.status === 404 ? "The status page was turned off" : `The answer is ${answer.status}`);
+    if (answer.status === 404) throw new Error("The status page was turned off");
+    if (answer.status !== 200) throw new Error(`The answer is ${answer.status}`);
     take(await answer.json());
   } catch (error) {
     awaySince ??= new Date();
     // What fetch says of a daemon that is gone differs from browser to browser, and tells nothing.
     const what = error.name === "Error" ? error.message : "No answer";
     tellConnection("is-bad", `${what} since ${clock(awaySince)}, trying again`);
+    if (takenAt) setText(byId("as-of"), `as of ${clock(takenAt)}`);
   }
   clearTimeout(timer);
   if (!document.hidden && !isAsking) timer = setTimeout(poll, 2000);
@@ -71,22 +78,25 @@ async function poll() {
 
 function take(answer) {
   status = answer;
+  takenAt = new Date();
   awaySince = undefined;
   isAsking = false;
   byId("ask").hidden = true;
   byId("forget").hidden = !access.token;
   access.allowsQueryToken = status.allows_query_token;
   tellConnection("is-good", "Connected");
+  setText(byId("as-of"), "");
   setText(byId("version"), status.version);
   setText(byId("uptime"), `up ${duration(status.uptime_seconds)}`);
-  const limit = status.stream_limit === null ? "" : ` of ${whole(status.stream_limit)}`;
-  setText(byId("streams"), status.stream_limit === null ? counted(status.streams, "stream", "streams") : `${whole(status.streams)}${limit} streams`);
+  const limit = status.stream_limit;
+  const streams = `${whole(status.streams)}${limit === null ? "" : ` of ${whole(limit)}`}`;
+  setText(byId("streams"), `${streams} ${(limit ?? status.streams) === 1 ? "stream" : "streams"}`);
   show();
 }
 
 // The feed that the address names.
 function wanted() {
-  return location.hash.startsWith("#feed=") ? decodeURIComponent(location.hash.slice("#feed=".length)) : undefined;
+  return new URLSearchParams(location.hash.slice(1)).get("feed") ?? undefined;
 }
 
 function show(movesFocus = false) {

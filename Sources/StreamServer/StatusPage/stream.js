@@ -93,17 +93,21 @@ class FeedStream {
     const url = this.url;
     if (this.access.token) url.searchParams.set("access_token", this.access.token);
     const source = (this.source = new EventSource(url));
+    // A feed may call its rows as EventSource calls its own events.
+    const isRow = (event) => event instanceof MessageEvent;
     const take = (event) => {
+      if (!isRow(event)) return;
       const kind = controlEvents.includes(event.type) ? event.type.slice("rowtail.".length) : "row";
       this.row(kind, event.lastEventId, event.data);
     };
     for (const type of ["message", this.feed.event, ...controlEvents]) {
       if (type) source.addEventListener(type, take);
     }
-    source.addEventListener("open", () => this.listener.state("open"));
+    source.addEventListener("open", (event) => {
+      if (!isRow(event) && !this.isClosed) this.listener.state("open");
+    });
     source.addEventListener("error", (event) => {
-      // A feed may call its rows so.
-      if (event instanceof MessageEvent || this.isClosed) return;
+      if (isRow(event) || this.isClosed) return;
       if (source.readyState === EventSource.CLOSED) this.examine();
       else this.listener.state("away");
     });
@@ -143,7 +147,7 @@ class FeedStream {
       this.listener.unauthorized();
       return false;
     }
-    const isWorthIt = [404, 429].includes(answer.status) || answer.status >= 500;
+    const isWorthIt = [403, 404, 429].includes(answer.status) || answer.status >= 500;
     this.listener.state("refused", message + (isWorthIt ? "; trying again" : ""));
     if (isWorthIt) await this.pause(4000);
     return isWorthIt && !this.isClosed;
