@@ -8,10 +8,10 @@ extension DaemonTests {
     /// The status page in a real browser: `Programs/status_page.py` is its users, one at a time.
     @Suite struct StatusPageTests {
         @Test(arguments: [
-            "sees-rows", "pauses", "survives-restarts", "is-told-of-breaks", "has-a-token", "has-no-mouse",
-            "reads-with-difficulty",
+            "sees-rows", "pauses", "survives-restarts", "is-told-of-breaks", "comes-by-a-proxy", "has-a-token",
+            "has-no-mouse", "reads-with-difficulty",
         ])
-        func `the page does its part for who`(user: String) async throws {
+        func `the page does its part for a user who`(user: String) async throws {
             let port = try DaemonProcess.freePort()
             let program = try RunningProgram(
                 try await TestPrograms.python(),

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Uses the status page of a real daemon in a headless browser, as one of the users below; fails where the page doesn't do its part.
+"""Uses the status page of a real daemon in a headless browser, as one of the users below.
+
+It fails where the page doesn't do its part, and where the browser finds fault with it.
 
 status_page.py ROWTAIL PORT USER
-status_page.py ROWTAIL PORT screenshots FOLDER
+status_page.py ROWTAIL PORT pictures FOLDER
 """
 
 import signal
@@ -10,7 +12,7 @@ import sys
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
-from status_page_browser import Daemon, Fault, Tab, expect, find_browser, read_by_curl
+from status_page_browser import Daemon, Fault, Tab, expect, find_browser, read_by_curl, start_proxy
 from status_page_pictures import take_pictures
 
 
@@ -35,7 +37,8 @@ def sees_rows(daemon, context):
     tab.until("() => document.querySelector('#feeds .is-open .id').textContent.includes('32')")
     tab.says("feed-facts", "mode append · head 32 · generation 0 · no resets · live")
     tab.says("streams", "1 of 10,000 streams")
-    expect(tab.page.locator("#feeds tbody").first.get_by_role("img").get_attribute("aria-label") is not None, True, "a text for the line")
+    line = tab.page.locator("#feeds tbody").first.get_by_role("img")
+    expect("rows per second" in line.get_attribute("aria-label"), True, "whether the line says what it shows")
 
     tab.by_id("filter").fill("GRÂCE")
     tab.has_rows(odd[1:])
@@ -112,11 +115,20 @@ def pauses(daemon, context):
     tab.says("stream-state", "Refused: ")
     tab.start_at("id", "8")
     tab.has_rows(later[1:])
+    # From now on, where there is no row yet.
+    tab.page.get_by_role("link", name="users").click()
+    tab.start_at("latest")
+    tab.says("curl", "last_event_id=earliest")
+    pause.click()
+    tab.says("stream-state", "Paused after earliest")
+    database.run("INSERT INTO users VALUES (1, 'ada', 7)")
+    resume.click()
+    tab.has_rows([["7~1", '{"id":1,"name":"ada","at":7}']])
     return [tab]
 
 
 def survives_restarts(daemon, context):
-    """The daemon is killed, comes back, ends in order and comes back: all of it is shown, and no row is lost or repeated."""
+    """The daemon is killed and ends in order, and comes back: it is shown, and no row is lost or repeated."""
     database = daemon.database
     rows = database.insert(3)
     daemon.start()
@@ -131,6 +143,7 @@ def survives_restarts(daemon, context):
         tab.page.bring_to_front()
         tab.says("connection", "No answer since ")
         tab.says("stream-state", "Away since ")
+        tab.says("feeds-title", "as of ")
         tab.until_told("note", "The connection is gone")
     rows += database.insert(3)
     daemon.start()
@@ -168,7 +181,8 @@ def is_told_of_breaks(daemon, context):
     tab = Tab(context, daemon).open("orders")
     tab.has_rows(rows)
     database.run("DELETE FROM orders WHERE id = 3")
-    tab.until_told("reset", "Reset: rewound rows that were sent went away, and their ids may come again. Asked for 3, goes on after 2@1.")
+    tab.until_told("reset", "Reset: rewound rows that were sent went away, and their ids may come again.")
+    tab.until_told("reset", "Asked for 3, goes on after 2@1.")
     database.last = 2
     again = database.insert(1, "grace")
     tab.has_rows(rows + [["3@1", again[0][1]]])
@@ -206,8 +220,27 @@ def is_told_of_breaks(daemon, context):
     return [tab]
 
 
+def comes_by_a_proxy(daemon, context):
+    """Behind a proxy that serves it under a path, all addresses stay under that path; rows may be called anything."""
+    database = daemon.database
+    rows = database.insert(3)
+    daemon.configure(feeds="  orders: {event: open}\n")
+    daemon.start()
+    daemon.url = start_proxy(daemon.url, "/tools/tail/")
+    tab = Tab(context, daemon).open("orders")
+    tab.has_rows(rows)
+    tab.says("stream-state", "Open, by EventSource")
+    rows += database.insert(2)
+    tab.has_rows(rows)
+    expect(read_by_curl(tab.text("curl"), 5), rows, "what curl reads")
+    tab.by_id("raw").check()
+    rows += database.insert(1)
+    tab.until_told("frame", f"event: open\ndata: {rows[-1][1]}")
+    return [tab]
+
+
 def has_a_token(daemon, context):
-    """A token is asked for, kept for the tab alone, shown only when asked, and asked for again once it is taken away."""
+    """A token is asked for, kept for the tab alone, shown only on request, and asked for again once it is gone."""
     database = daemon.database
     rows = database.insert(3)
     daemon.write("tokens", "all-0123456789abcdef\nsome-0123456789abcdef orders\n")
@@ -278,17 +311,19 @@ def has_no_mouse(daemon, context):
         press(key)
         seen = tab.page.evaluate(
             """() => {
-                const focused = document.activeElement, style = getComputedStyle(focused), box = focused.getBoundingClientRect();
-                const isSeen = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2 && box.width > 0
-                    && box.right > 0 && box.bottom > 0 && box.top < innerHeight;
-                return [focused.id || focused.innerText, isSeen];
+                const focused = document.activeElement;
+                const style = getComputedStyle(focused), box = focused.getBoundingClientRect();
+                const hasOutline = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
+                const isInside = box.width > 0 && box.right > 0 && box.bottom > 0 && box.top < innerHeight;
+                return [focused.id || focused.innerText, hasOutline && isInside];
             }"""
         )
         walked.append(seen[0])
         expect(seen[1], True, f"whether the focus on '{seen[0]}' is seen")
         return seen[0]
 
-    expect([step(), step(), step(), step()], ["Skip to the feeds", "orders", "users", "What the figures mean"], "the walk")
+    expected = ["Skip to the feeds", "orders", "users", "What the figures mean"]
+    expect([step() for _ in expected], expected, "the walk")
     press("Enter")
     tab.until("() => document.querySelector('.legend').open")
     press("Enter")
@@ -332,7 +367,7 @@ def has_no_mouse(daemon, context):
 
 
 def reads_with_difficulty(daemon, context):
-    """axe finds nothing in light, dark and on a phone, with and without a feed, frames, breaks and the question for a token."""
+    """axe finds nothing in light, dark and on phones, whatever the page shows, and nothing is wider than the screen."""
     database = daemon.database
     database.insert(30)
     daemon.configure(
@@ -386,6 +421,7 @@ USERS = {
     "pauses": pauses,
     "survives-restarts": survives_restarts,
     "is-told-of-breaks": is_told_of_breaks,
+    "comes-by-a-proxy": comes_by_a_proxy,
     "has-a-token": has_a_token,
     "has-no-mouse": has_no_mouse,
     "reads-with-difficulty": reads_with_difficulty,
@@ -394,7 +430,8 @@ USERS = {
 
 def main():
     program, port, user = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-    daemon = Daemon(program, port)
+    # Its path is in the pictures.
+    daemon = Daemon(program, port, "/tmp/shop" if user == "pictures" else None)
     daemon.configure()
     try:
         with sync_playwright() as playwright:
@@ -402,7 +439,7 @@ def main():
                 executable_path=find_browser(),
                 args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-proxy-server"],
             )
-            if user == "screenshots":
+            if user == "pictures":
                 take_pictures(daemon, browser, sys.argv[4])
             else:
                 for tab in USERS[user](daemon, browser.new_context(viewport={"width": 1280, "height": 860})):

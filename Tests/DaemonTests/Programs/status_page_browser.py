@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What status_page.py drives: a daemon with a database of its own, and pages of a headless browser that are watched for faults."""
+"""What status_page.py drives: a daemon with a database of its own, and pages of a browser, watched for faults."""
 
 import ctypes
+import http.client
+import http.server
 import json
 import os
 import pathlib
@@ -11,6 +13,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 
@@ -59,9 +62,10 @@ class Database:
 class Daemon:
     """A rowtail on a port that stays the same over restarts."""
 
-    def __init__(self, program, port):
+    def __init__(self, program, port, folder=None):
         self.program, self.port = program, port
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="rowtail-page-"))
+        self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="rowtail-page-"))
+        self.folder.mkdir(exist_ok=folder is None)
         self.url = f"http://127.0.0.1:{port}/"
         self.database = Database(self.folder / "app.db")
         self.process = None
@@ -137,8 +141,10 @@ class Tab:
         self.page.set_default_timeout(PATIENCE * 1000)
         self.daemon = daemon
         self.faults = []
-        allowed = ["ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_EMPTY_RESPONSE"]
-        self.allowed = (["status of 401"] if may_be_refused else []) + (allowed if may_be_away else [])
+        errors = ["CONNECTION_REFUSED", "CONNECTION_RESET", "INCOMPLETE_CHUNKED_ENCODING", "EMPTY_RESPONSE"]
+        self.allowed = [f"ERR_{error}" for error in errors] if may_be_away else []
+        if may_be_refused:
+            self.allowed.append("status of 401")
         self.page.on("console", self.take_message)
         self.page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
         self.page.on("request", self.take_request)
@@ -176,7 +182,8 @@ class Tab:
         """Waits until an element has a text in it."""
         self.until("([name, text]) => document.getElementById(name).innerText.includes(text)", [name, text])
 
-    ROWS = "[...document.querySelectorAll('#rows .row')].map((row) => ['id', 'data'].map((part) => row.querySelector('.' + part).textContent))"
+    ROWS = """[...document.querySelectorAll("#rows .row")].map(
+        (row) => ["id", "data"].map((part) => row.querySelector(`.${part}`).textContent))"""
 
     def rows(self):
         return self.page.evaluate(self.ROWS)
@@ -190,7 +197,8 @@ class Tab:
 
     def until_told(self, kind, text):
         self.until(
-            "([kind, text]) => [...document.querySelectorAll(`#rows .${kind} .data`)].some((data) => data.innerText.includes(text))",
+            """([kind, text]) => [...document.querySelectorAll(`#rows .${kind} .data`)]
+                .some((data) => data.innerText.includes(text))""",
             [kind, text],
         )
 
@@ -202,6 +210,40 @@ class Tab:
 
     def has_no_fault(self):
         expect(self.faults, [], "faults that the browser found")
+
+
+def start_proxy(origin, path):
+    """Serves what is at an origin under a path of another one, and returns its address."""
+
+    class Proxy(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            if not self.path.startswith(path):
+                self.send_error(404)
+                return
+            fields = {name: self.headers[name] for name in ["Accept", "Last-Event-ID"] if name in self.headers}
+            request = urllib.request.Request(origin + self.path[len(path) :], headers=fields)
+            try:
+                with urllib.request.urlopen(request) as answer:
+                    self.pass_on(answer)
+            except (OSError, http.client.HTTPException):
+                # Either side went away.
+                self.close_connection = True
+
+        def pass_on(self, answer):
+            self.send_response(answer.status)
+            for name in ["Content-Type", "Content-Security-Policy"]:
+                if name in answer.headers:
+                    self.send_header(name, answer.headers[name])
+            self.end_headers()
+            while part := answer.read1():
+                self.wfile.write(part)
+
+        def log_message(self, *arguments):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}{path}"
 
 
 def read_by_curl(line, count, environment=None):
