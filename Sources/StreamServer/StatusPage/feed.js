@@ -170,9 +170,10 @@ class FeedView {
   update(feed) {
     setText(byId("feed-error"), feed ? "" : "The daemon serves no feed of this name now.");
     if (!feed) return;
-    // Its rows have another name, or the token another way, which EventSource has to be told.
+    // Its rows have another name, or the token another way or none, which EventSource has to be told.
     const isOther = feed.event !== this.feed.event
-      || (this.stream && this.stream.access.allowsQueryToken !== this.access.allowsQueryToken);
+      || this.stream?.access.allowsQueryToken !== this.access.allowsQueryToken
+      || this.stream?.access.token !== this.access.token;
     this.feed = feed;
     const resets = Object.entries(feed.resets)
       .filter(([, count]) => count > 0)

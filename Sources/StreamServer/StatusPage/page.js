@@ -82,6 +82,11 @@ function take(answer) {
   awaySince = undefined;
   isAsking = false;
   byId("ask").hidden = true;
+  // Who needs none is refused with one in the URL.
+  if (!status.needs_token && access.token) {
+    access.token = undefined;
+    tokenStore.set(undefined);
+  }
   byId("forget").hidden = !access.token;
   access.allowsQueryToken = status.allows_query_token;
   tellConnection("is-good", "Connected");

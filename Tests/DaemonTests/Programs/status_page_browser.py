@@ -179,8 +179,14 @@ class Tab:
             raise Fault(f"never true: {script} with {argument!r}\n{shown}\n{self.faults}\n{error}") from None
 
     def says(self, name, text):
-        """Waits until an element has a text in it."""
-        self.until("([name, text]) => document.getElementById(name).innerText.includes(text)", [name, text])
+        """Waits until an element is seen and has a text in it."""
+        self.until(
+            """([name, text]) => {
+                const element = document.getElementById(name);
+                return element.checkVisibility() && element.innerText.includes(text);
+            }""",
+            [name, text],
+        )
 
     ROWS = """[...document.querySelectorAll("#rows .row")].map(
         (row) => ["id", "data"].map((part) => row.querySelector(`.${part}`).textContent))"""
