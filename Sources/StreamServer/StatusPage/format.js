@@ -26,14 +26,14 @@ const two = (number) => String(number).padStart(2, "0");
 const clock = (date) => `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 const exactClock = (date) => `${clock(date)}.${String(date.getMilliseconds()).padStart(3, "0")}`;
 
-// The two largest units of a time in seconds.
-function duration(seconds) {
+// The largest units of a time in seconds.
+function duration(seconds, limit = 2) {
   if (seconds < 10) return `${tenths.format(seconds)} s`;
   const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
   const first = Math.max(0, units.findIndex(([, size]) => seconds >= size));
   let rest = Math.floor(seconds);
   const parts = [];
-  for (const [unit, size] of units.slice(first, first + 2)) {
+  for (const [unit, size] of units.slice(first, first + limit)) {
     const count = Math.floor(rest / size);
     rest -= count * size;
     if (count > 0) parts.push(`${count} ${unit}`);

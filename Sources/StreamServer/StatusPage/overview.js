@@ -139,7 +139,7 @@ class OverviewRow {
     this.set("Generation", whole(feed.generation), feed.generation === 0);
     this.set("Resets", whole(resetTotal(feed)), resetTotal(feed) === 0);
     const age = feed.last_success_seconds_ago;
-    this.set("Polled", age === null ? "never" : age < 10 ? "now" : `${duration(age)} ago`);
+    this.set("Polled", age === null ? "never" : age < 10 ? "now" : `${duration(age, 1)} ago`);
     this.element.classList.toggle("is-open", isOpen);
     if (isOpen) this.link.setAttribute("aria-current", "true");
     else this.link.removeAttribute("aria-current");

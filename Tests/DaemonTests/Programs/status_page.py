@@ -384,9 +384,11 @@ def reads_with_difficulty(daemon, context):
     """axe finds nothing in light, dark and on phones, whatever the page shows, and nothing is wider than the screen."""
     database = daemon.database
     database.insert(30)
+    database.run("INSERT INTO users VALUES (123456789, 'ada', 1795408881972)")
     daemon.configure(
         "auth: {tokens_file: tokens}",
-        "  orders:\n  users: {mode: updated, watermark: at}\n  missing:\n  old: {table: orders, retired: true}\n",
+        "  orders:\n  users: {mode: updated, watermark: at}\n"
+        "  missing:\n  a-rather-long-name.of_a_feed: {table: orders}\n  old: {table: orders, retired: true}\n",
     )
     daemon.write("tokens", "0123456789abcdef\n")
     daemon.start()
@@ -401,6 +403,9 @@ def reads_with_difficulty(daemon, context):
             results = Axe().run(tab.page)
             if results.violations_count > 0:
                 raise Fault(f"axe: {what}, {name}, {width} pixels:\n{results.generate_report()}")
+            fits(what, width)
+
+        def fits(what, width, tab=tab):
             wide = tab.page.evaluate("document.documentElement.scrollWidth")
             expect(wide <= width, True, f"whether {what} fits {width} pixels, being {wide}")
 
@@ -414,8 +419,13 @@ def reads_with_difficulty(daemon, context):
         tab.by_id("token").fill("0123456789abcdef")
         tab.page.keyboard.press("Enter")
         tab.says("feeds", "has no table 'missing'")
+        tab.says("feeds", "1795408881972~123456789")
         tab.page.locator("summary").click()
         check("the figures")
+        for other in [1101, 1100, 641, 640]:
+            tab.page.set_viewport_size({"width": other, "height": height})
+            fits("the table", other)
+        tab.page.set_viewport_size({"width": width, "height": height})
         tab.page.get_by_role("link", name="orders").click()
         tab.until("() => document.querySelectorAll('#rows .row').length >= 20")
         database.insert(1, "a long text without spaces " + "x" * 400)
