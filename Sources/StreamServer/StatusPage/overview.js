@@ -34,11 +34,11 @@ class RateLine {
   update({seconds, counts}) {
     const known = counts.filter((count) => count !== null);
     const most = Math.max(0, ...known) / seconds;
-    const latest = counts.slice(-2).filter((count) => count !== null);
-    const now = latest.length > 0 ? latest.reduce((a, b) => a + b) / latest.length / seconds : null;
+    const latest = counts.slice(-2);
+    const now = latest.includes(null) ? null : latest.reduce((a, b) => a + b) / latest.length / seconds;
     setText(this.now, now === null ? "–" : rate(now));
     const text = now === null
-      ? "rows per second are not known yet"
+      ? "nobody knows the rows per second now"
       : `${rate(now)} rows per second now, at most ${rate(most)} in the last five minutes`;
     if (this.svg.getAttribute("aria-label") !== text) this.svg.setAttribute("aria-label", text);
 
