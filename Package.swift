@@ -77,6 +77,16 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "NIOTLS", package: "swift-nio"),
+            ],
+            // Into the program, which is one file.
+            resources: [
+                .embedInCode("StatusPage/page.html"),
+                .embedInCode("StatusPage/page.css"),
+                .embedInCode("StatusPage/format.js"),
+                .embedInCode("StatusPage/stream.js"),
+                .embedInCode("StatusPage/overview.js"),
+                .embedInCode("StatusPage/feed.js"),
+                .embedInCode("StatusPage/page.js"),
             ]
         ),
         .target(

@@ -86,6 +86,7 @@ extension RowtailConfig {
             TLS.validate(in: &section)
             if let certificate, let privateKey { tls = TLS(certificate: certificate, privateKey: privateKey) }
         }
+        root.read("status_page", .bool, into: &statusPage)
         root.section("log") { section in
             section.read("level", .choice, into: &log.level)
             section.read("format", .choice, into: &log.format)

@@ -57,6 +57,9 @@ package struct RowtailConfig: Sendable, Equatable {
     /// What connections are encrypted with; `nil` for plain ones.
     package var tls: TLS?
 
+    /// Whether the status page is served.
+    package var statusPage = true
+
     /// What is logged, and how.
     package var log = Log()
 

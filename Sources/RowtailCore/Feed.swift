@@ -20,6 +20,9 @@ package final class Feed: Sendable {
         /// What the feed guarantees.
         package var mode: FeedMode
 
+        /// The `event:` of its rows; `nil` for none.
+        package var event: String?
+
         /// Where streams start that don't say.
         package var start: StartPoint
 
@@ -37,6 +40,7 @@ package final class Feed: Sendable {
             name: String,
             table: String,
             mode: FeedMode = .append,
+            event: String? = nil,
             start: StartPoint = .latest,
             onReset: ResetPolicy = .earliest,
             isRetired: Bool = false,
@@ -45,6 +49,7 @@ package final class Feed: Sendable {
             self.name = name
             self.table = table
             self.mode = mode
+            self.event = event
             self.start = start
             self.onReset = onReset
             self.isRetired = isRetired
@@ -57,6 +62,7 @@ package final class Feed: Sendable {
 
     private struct State {
         var status = FeedStatus()
+        var rate = RowRate()
         var observers: [(eventLoop: any EventLoop, observer: Observer)] = []
         var firstPollWaiters: [EventLoopPromise<Void>] = []
         var isClosed = false
@@ -85,6 +91,14 @@ package final class Feed: Sendable {
     /// The figures at this moment.
     package var status: FeedStatus {
         state.withLock { $0.status }
+    }
+
+    /// How many rows came lately, as ``RowRate/counts(at:)`` tells it.
+    ///
+    /// While nobody listens no row is read, and positions are counted instead: those that no row has, or that `where` passes
+    /// over, as well. Where positions are no numbers, nobody knows.
+    package func recentRows(at now: ContinuousClock.Instant = .now) -> [Int?] {
+        state.withLock { $0.rate.counts(at: now) }
     }
 
     // MARK: - For subscribers
@@ -133,36 +147,40 @@ package final class Feed: Sendable {
 
     /// Hands over the rows just after the head, or, at start, the newest ones before it.
     package func publish(_ segment: Segment) {
-        announce(.segment(segment)) { status in
-            if segment.through > status.head {
-                status.head = segment.through
-                status.rows += UInt64(segment.events.count)
+        announce(.segment(segment)) { state in
+            if segment.through > state.status.head {
+                state.status.head = segment.through
+                state.status.rows += UInt64(segment.events.count)
+                state.rate.count(segment.events.count)
             }
         }
     }
 
     /// Moves the head past rows that nobody listens for.
     package func advance(to head: Position) {
-        announce(.advanced(head)) { $0.head = head }
+        announce(.advanced(head)) { state in
+            state.rate.count(Self.passed(from: state.status.head, to: head))
+            state.status.head = head
+        }
     }
 
     /// Starts a generation, or takes up the one that was stored.
     ///
     /// Everything is to be had until ``prune(through:)`` says otherwise.
     package func begin(_ history: GenerationHistory, head: Position) {
-        announce(.generation(history, head: head)) { status in
-            status.history = history
-            status.head = head
-            status.earliest = .earliest
-            status.knowsHead = true
+        announce(.generation(history, head: head)) { state in
+            state.status.history = history
+            state.status.head = head
+            state.status.earliest = .earliest
+            state.status.knowsHead = true
         }
     }
 
     /// Tells that nothing up to a position is to be had any more.
     package func prune(through position: Position) {
-        announce(.pruned(through: position)) { status in
-            status.earliest = position
-            status.head = max(status.head, position)
+        announce(.pruned(through: position)) { state in
+            state.status.earliest = position
+            state.status.head = max(state.status.head, position)
         }
     }
 
@@ -226,9 +244,16 @@ package final class Feed: Sendable {
         }
     }
 
-    private func announce(_ news: FeedNews, _ change: (inout FeedStatus) -> Void) {
+    /// How many positions the head moved past; `nil` where positions are no numbers or there was none.
+    private static func passed(from old: Position, to new: Position) -> Int? {
+        guard case .integer = old, case .integer = new else { return nil }
+        // Ids may be as far apart as integers are.
+        return Int(min(old.distance(to: new), 1e9))
+    }
+
+    private func announce(_ news: FeedNews, _ change: (inout State) -> Void) {
         let observers = state.withLock { state in
-            change(&state.status)
+            change(&state)
             return state.observers
         }
         for (eventLoop, observer) in observers {

@@ -10,7 +10,7 @@ struct Authenticator {
 
     /// Whether a path is one that tokens guard, whether anything is there or not.
     static func guards(_ path: Substring) -> Bool {
-        path == "/" || path == "/feeds" || path.hasPrefix("/feeds/")
+        path == "/" || path == "/status" || path == "/feeds" || path.hasPrefix("/feeds/")
     }
 
     /// Judges a request.

@@ -94,6 +94,8 @@ extension HTTPField.Name {
     static let accelBuffering = name("x-accel-buffering")
     /// The id that a client holds (WHATWG HTML, section 9.2.4).
     static let lastEventID = name("last-event-id")
+    /// What of a page's address its requests tell (W3C Referrer Policy, section 4).
+    static let referrerPolicy = name("referrer-policy")
 
     // Names that are written above are tokens.
     private static func name(_ text: String) -> HTTPField.Name {

@@ -29,6 +29,7 @@ package final class Server: Sendable {
     private let limits: StreamLimits
     private let health = HealthRoutes()
     private let metrics: MetricsRoute
+    private let status: StatusRoute
     private let logger: Logger
     private let listeners = Listeners()
 
@@ -50,6 +51,7 @@ package final class Server: Sendable {
         self.logger = logger
         limits = StreamLimits(options.limits)
         metrics = MetricsRoute(version: options.version, fanOuts: fanOuts, replayPages: replayPages)
+        status = StatusRoute(version: options.version, fanOuts: fanOuts, limits: limits)
         ConnectionHandler.prepareCodec()
         let router = router(options, feeds)
         for eventLoop in group.makeIterator() {
@@ -58,7 +60,7 @@ package final class Server: Sendable {
     }
 
     private func router(_ options: ServerOptions, _ feeds: [Feed]) -> Router {
-        Router(options: options, feeds: feeds, limits: limits, health: health, metrics: metrics)
+        Router(options: options, feeds: feeds, limits: limits, health: health, metrics: metrics, status: status)
     }
 
     /// Whether the server is about to end, or has.

@@ -78,6 +78,9 @@ package struct ServerOptions: Sendable {
     /// Which web pages may read.
     package var cors = CORSPolicy()
 
+    /// Whether the status page is served, and what it shows.
+    package var statusPage = true
+
     /// How long streams have to end, so that what is left by then can be closed in time.
     var drainTime: Duration {
         tls == nil ? drainTimeout : max(drainTimeout - TLSIdentity.farewell, drainTimeout / 2)

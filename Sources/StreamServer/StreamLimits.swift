@@ -31,6 +31,11 @@ final class StreamLimits: Sendable {
         counts.withLock { $0.limits = limits }
     }
 
+    /// How many streams there are, and may be; `nil` for no limit.
+    var use: (streams: Int, limit: Int?) {
+        counts.withLock { ($0.total, $0.limits.streams) }
+    }
+
     /// Counts a stream in, if it may.
     func admit(_ address: String?) -> Admission {
         counts.withLock { counts in

@@ -42,6 +42,7 @@ extension ServerOptions {
             allowedOrigins: settings.cors.allowedOrigins,
             allowsCredentials: settings.cors.allowCredentials
         )
+        statusPage = settings.statusPage
     }
 }
 
@@ -113,11 +114,11 @@ extension Feed.Options {
             name: feed.name,
             table: feed.table,
             mode: feed.mode,
+            event: feed.event,
             start: feed.start,
             onReset: feed.onReset,
             isRetired: feed.retired,
             tailBytes: settings.tailBytes
-
         )
     }
 }

@@ -78,7 +78,7 @@ actor FeedRegistry {
                 pollers[wanted.file]
                 ?? DatabasePoller(path: item.database, state: state, logger: logger, on: group.next())
             pollers[wanted.file] = poller
-            let framing = FrameEncoder(feed: item.name, event: item.event)
+            let framing = FrameEncoder(feed: item.name, event: wanted.options.event)
             let source = SQLiteFeedSource(wanted.watched, framing: framing, poller: poller, pool: pool)
             let feed = Feed(options: wanted.options, source: source)
             return Entry(settings: wanted, feed: feed, source: source, framing: framing, poller: poller)

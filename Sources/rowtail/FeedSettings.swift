@@ -14,14 +14,12 @@ struct FeedSettings: Hashable {
 
     var watched: WatchedTable
     var options: Feed.Options
-    var event: String?
     var file: File
 
     /// What the configuration file says of a feed.
     init(_ feed: RowtailConfig.Feed, _ settings: RowtailConfig) {
         watched = WatchedTable(feed, settings)
         options = Feed.Options(feed, settings)
-        event = feed.event
         file = File(database: feed.database, stateDirectory: settings.stateDirectory)
     }
 }

@@ -83,44 +83,19 @@ extension DaemonTests {
             case "curl":
                 try RunningProgram("bash", [TestPrograms.path("follow_curl.sh"), url, last])
             case "httpx-sse":
-                try RunningProgram(try await python(), [TestPrograms.path("follow_httpx_sse.py"), url, last])
+                try RunningProgram(
+                    try await TestPrograms.python(),
+                    [TestPrograms.path("follow_httpx_sse.py"), url, last]
+                )
             case "sseclient-py":
-                try RunningProgram(try await python(), [TestPrograms.path("follow_sseclient.py"), url, last])
+                try RunningProgram(
+                    try await TestPrograms.python(),
+                    [TestPrograms.path("follow_sseclient.py"), url, last]
+                )
             default:
                 try RunningProgram(
                     "python3",
                     [TestPrograms.path("follow_chromium.py"), url, last, "\(pagePort)"] + [token].compactMap(\.self)
-                )
-            }
-        }
-
-        /// A Python with the packages of `requirements.txt`, made once and kept with what is built.
-        private static func python() async throws -> String {
-            let requirements = try String(contentsOfFile: TestPrograms.path("requirements.txt"), encoding: .utf8)
-            let folder = TestPrograms.checkout.appendingPathComponent(".build/clients-venv").path
-            let (python, mark) = ("\(folder)/bin/python3", "\(folder)/requirements.txt")
-            if (try? String(contentsOfFile: mark, encoding: .utf8)) == requirements { return python }
-            try await run(
-                "python3",
-                ["-m", "venv", "--clear", folder],
-                remedy: "on Debian: apt-get install python3-venv"
-            )
-            let arguments = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]
-            try await run(
-                python,
-                arguments + [TestPrograms.path("requirements.txt")],
-                remedy: "the packages come from PyPI; see that pip reaches it or a mirror"
-            )
-            try requirements.write(toFile: mark, atomically: true, encoding: .utf8)
-            return python
-        }
-
-        private static func run(_ program: String, _ arguments: [String], remedy: String) async throws {
-            let running = try RunningProgram(program, arguments)
-            guard try await running.end(within: .seconds(120)) == .exit(0) else {
-                throw NotInTime(
-                    description:
-                        "\(program) \(arguments.joined(separator: " ")) failed; \(remedy): \(running.state.value)"
                 )
             }
         }

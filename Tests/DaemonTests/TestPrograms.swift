@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import TestSupport
 import Testing
 
 /// The programs that tests run beside the daemon: writers and clients in other languages.
@@ -26,5 +27,36 @@ enum TestPrograms {
         }
         let needsAll = environment["ROWTAIL_SOAK"] == "1"
         return .enabled(if: found || needsAll, "no \(names[0]) found; on Debian: apt-get install \(package)")
+    }
+
+    /// A Python with the packages of `requirements.txt`, made once and kept with what is built.
+    static func python() async throws -> String {
+        let requirements = try String(contentsOfFile: path("requirements.txt"), encoding: .utf8)
+        let folder = checkout.appendingPathComponent(".build/clients-venv").path
+        let (python, mark) = ("\(folder)/bin/python3", "\(folder)/requirements.txt")
+        if (try? String(contentsOfFile: mark, encoding: .utf8)) == requirements { return python }
+        try await run(
+            "python3",
+            ["-m", "venv", "--clear", folder],
+            remedy: "on Debian: apt-get install python3-venv"
+        )
+        let arguments = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]
+        try await run(
+            python,
+            arguments + [path("requirements.txt")],
+            remedy: "the packages come from PyPI; see that pip reaches it or a mirror"
+        )
+        try requirements.write(toFile: mark, atomically: true, encoding: .utf8)
+        return python
+    }
+
+    private static func run(_ program: String, _ arguments: [String], remedy: String) async throws {
+        let running = try RunningProgram(program, arguments)
+        guard try await running.end(within: .seconds(120)) == .exit(0) else {
+            throw NotInTime(
+                description:
+                    "\(program) \(arguments.joined(separator: " ")) failed; \(remedy): \(running.state.value)"
+            )
+        }
     }
 }

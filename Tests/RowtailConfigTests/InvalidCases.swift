@@ -35,7 +35,7 @@ extension InvalidCase {
             "\"a\\nb\": 1",
             #"3: a\nb: unknown key; known here: listen, database, poll_interval, wake_on_write, "#
                 + "state_directory, heartbeat_interval, retry, max_connection_age, drain_timeout, tail_bytes, page_rows, "
-                + "page_bytes, max_event_bytes, limits, cors, auth, tls, log, feeds"
+                + "page_bytes, max_event_bytes, limits, cors, auth, tls, status_page, log, feeds"
         ),
         // Kinds of values.
         .init("retry:", "3: retry: there is no value; give one or remove the key"),

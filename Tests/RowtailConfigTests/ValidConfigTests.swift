@@ -58,7 +58,7 @@ private let base = "database: /data/app.db\nfeeds: {orders: }\n"
     @Test func `the defaults are those of the contract`() {
         let config = RowtailConfig()
         #expect(config.listen == [.tcp(host: "127.0.0.1", port: 8080)])
-        #expect(config.pollInterval == .seconds(1) && config.wakeOnWrite)
+        #expect(config.pollInterval == .seconds(1) && config.wakeOnWrite && config.statusPage)
         #expect(config.heartbeatInterval == .seconds(15) && config.retry == .seconds(3))
         #expect(config.maxConnectionAge == nil && config.drainTimeout == .seconds(5))
         #expect(config.tailBytes == 8_388_608 && config.pageRows == 1000)

@@ -26,7 +26,6 @@ struct RequestTests {
     }
 
     static let refusals = [
-        Refusal("/", 404, "not_found"),
         Refusal("/feed", 404, "not_found"),
         Refusal("/feeds/", 404, "not_found"),
         Refusal("/healthz/", 404, "not_found"),

@@ -25,19 +25,22 @@ final class Router: Sendable {
     let feeds: [Feed]
     private let health: HealthRoutes
     private let metrics: MetricsRoute
+    private let status: StatusRoute
 
     init(
         options: ServerOptions,
         feeds: [Feed],
         limits: StreamLimits,
         health: HealthRoutes,
-        metrics: MetricsRoute
+        metrics: MetricsRoute,
+        status: StatusRoute
     ) {
         self.options = options
         self.feeds = feeds
         self.limits = limits
         self.health = health
         self.metrics = metrics
+        self.status = status
     }
 
     /// Finds what answers a request.
@@ -55,6 +58,7 @@ final class Router: Sendable {
             do {
                 token = try Authenticator(access: options.access).authenticate(request, query: &query)
             } catch {
+                if path == "/", let page = pageOfRefusal(error, request) { return .answer(page) }
                 return refuse(error)
             }
         }
@@ -72,7 +76,9 @@ final class Router: Sendable {
         case "/healthz": return .answer(health.alive)
         case "/readyz": return .answer(health.ready(feeds, pollInterval: options.pollInterval))
         case "/metrics": return .later(metrics.answer(feeds))
-        case "/feeds": return .answer(FeedsRoute.answer(feeds.filter { token?.covers($0.name) ?? true }))
+        case "/feeds": return .answer(FeedsRoute.answer(visible(to: token)))
+        case "/status": return .later(status.answer(visible(to: token), access: options.access))
+        case "/": return .answer(StatusPage.answer())
         default: return stream(path.dropFirst("/feeds/".count), query: query, request, token)
         }
     }
@@ -80,8 +86,22 @@ final class Router: Sendable {
     private func isKnown(_ path: Substring) -> Bool {
         switch path {
         case "/healthz", "/readyz", "/metrics", "/feeds": true
+        case "/", "/status": options.statusPage
         default: path.hasPrefix("/feeds/") && path.count > "/feeds/".count
         }
+    }
+
+    private func visible(to token: AccessToken?) -> [Feed] {
+        feeds.filter { token?.covers($0.name) ?? true }
+    }
+
+    /// The page in place of an error that says that a token is needed: it has no data, and asks for one.
+    private func pageOfRefusal(_ error: any Error, _ request: HTTPRequest) -> ShortAnswer? {
+        guard options.statusPage, request.method == .get || request.method == .head,
+            let error = error as? RequestError, error.code == .unauthorized,
+            request.headerFields[.accept]?.lowercased().contains("text/html") ?? false
+        else { return nil }
+        return StatusPage.answer(error.status, error.fields)
     }
 
     private func refuse(_ code: RequestError.Code, _ message: String, _ fields: HTTPFields = [:]) -> Target {

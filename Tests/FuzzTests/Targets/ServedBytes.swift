@@ -19,17 +19,21 @@ final class ServedBytes {
         let fanOuts = FanOuts()
         let feeds = [table.feed]
         let options = ServerOptions.with {
+            // What it answers differs from one time to the next.
+            $0.statusPage = false
             $0.cors.allowedOrigins = ["https://a"]
             // Ready for as long as anybody feeds it.
             $0.pollInterval = .seconds(1_000_000)
         }
         let metrics = MetricsRoute(version: "", fanOuts: fanOuts) { 0 }
+        let limits = StreamLimits(options.limits)
         let router = Router(
             options: options,
             feeds: feeds,
-            limits: StreamLimits(options.limits),
+            limits: limits,
             health: HealthRoutes(),
-            metrics: metrics
+            metrics: metrics,
+            status: StatusRoute(version: "", fanOuts: fanOuts, limits: limits)
         )
         fanOut = FanOut(router, eventLoop: loop)
         fanOuts.add(fanOut)
