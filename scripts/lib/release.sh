@@ -37,6 +37,7 @@ place_release() {
     install -D --mode=644 config/rowtail.sysusers "$root/usr/lib/sysusers.d/rowtail.conf"
     install -D --mode=644 config/rowtail.yaml "$root/usr/share/doc/rowtail/examples/rowtail.yaml"
     install -D --mode=644 --target-directory="$root/usr/share/doc/rowtail" docs/*.md
+    install -D --mode=644 --target-directory="$root/usr/share/doc/rowtail/images" docs/images/*.png
     place_man_pages "$root"
 }
 
