@@ -70,8 +70,8 @@ def with_palette(png):
     """A picture with 256 colours alone, in less than half the bytes (RFC 2083)."""
     width, height, depth, kind = struct.unpack_from(">IIBB", png, 16)
     assert (depth, kind) == (8, 2), "the browser writes 24 bits a pixel"
-    lines = unfiltered(data_of(png), width * 3, height)
-    pixels = [line[at : at + 3] for line in lines for at in range(0, width * 3, 3)]
+    rows = unfiltered(data_of(png), width * 3, height)
+    pixels = [row[at : at + 3] for row in rows for at in range(0, width * 3, 3)]
     counts = collections.Counter(pixels)
     # Of colours that are alike the most frequent one, so that what is rare but different stays.
     kinds = {}
