@@ -52,7 +52,7 @@ enum TestPrograms {
 
     private static func run(_ program: String, _ arguments: [String], remedy: String) async throws {
         let running = try RunningProgram(program, arguments)
-        guard try await running.end(within: .seconds(120)) == .exit(0) else {
+        guard try await running.end(within: .seconds(300)) == .exit(0) else {
             throw NotInTime(
                 description:
                     "\(program) \(arguments.joined(separator: " ")) failed; \(remedy): \(running.state.value)"
