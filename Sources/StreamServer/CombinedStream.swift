@@ -90,11 +90,12 @@ final class CombinedStream {
 
     /// Sends the first frame, and begins.
     func start(with firstFrame: String) {
-        fanOut.metrics.bytesSent += UInt64(firstFrame.utf8.count)
-        _ = send(ByteBuffer(string: firstFrame))
-        for (subscriber, group) in subscribers where !subscriber.isClosed {
+        // They count by the time that the client can know of it, and send nothing before the next turn of the loop.
+        for (subscriber, group) in subscribers {
             group.add(subscriber, firstFrame: "")
         }
+        fanOut.metrics.bytesSent += UInt64(firstFrame.utf8.count)
+        _ = send(ByteBuffer(string: firstFrame))
     }
 
     // MARK: - Sending
