@@ -9,6 +9,8 @@ package struct FrameParser: Sendable {
     private var frame: ReceivedFrame?
     private var line: [UInt8] = []
     private var endedByReturn = false
+    /// When the bytes before those of this read came.
+    private var previous = Duration.zero
 
     /// A parser at the beginning of a stream.
     package init() {}
@@ -25,6 +27,8 @@ package struct FrameParser: Sendable {
         read: Int
     ) -> [ReceivedFrame] {
         var done: [ReceivedFrame] = []
+        if let gap = frame?.longestGap { frame?.longestGap = max(gap, time - previous) }
+        previous = time
         for byte in bytes {
             let isSecondOfPair = endedByReturn && byte == UInt8(ascii: "\n")
             endedByReturn = byte == UInt8(ascii: "\r")

@@ -54,7 +54,7 @@ package struct Pace: Sendable {
         var group = Lump(silence: .zero, events: 0)
         for frame in frames {
             defer { previous = frame }
-            if frame.ended - frame.began > .seconds(1), piecemeal == nil { piecemeal = frame }
+            if frame.longestGap > .seconds(1), piecemeal == nil { piecemeal = frame }
             guard let previous else { continue }
             let silence = frame.began - previous.ended
             longestSilence = max(longestSilence, silence)

@@ -80,7 +80,7 @@ package struct Probe: Sendable {
     private func resume(_ connection: ProbeConnection, _ stream: Exchange) async throws -> ResumeObservation {
         var found = try await resumeOnce(connection, stream)
         // A row that was updated or deleted in between is nobody's fault.
-        if found.expected != nil, found.answer.events.first?.id != found.expected {
+        if let expected = found.expected, !ResumeJudge.isSame(found.answer.events.first?.id, expected) {
             found = try await resumeOnce(connection, stream)
         }
         return found

@@ -23,11 +23,17 @@ extension ProbeReport {
         func padded(_ text: String, _ width: Int) -> String {
             text + String(repeating: " ", count: max(0, width - text.count))
         }
+        /// What servers send is shown, and must not steer the terminal that shows it.
+        func harmless(_ text: String) -> String {
+            String(
+                text.map { $0.unicodeScalars.contains { $0.properties.generalCategory == .control } ? "\u{FFFD}" : $0 }
+            )
+        }
         let start = "  \(padded(finding.level.rawValue, 9))\(padded(finding.topic, topicWidth))  "
         let indent = String(repeating: " ", count: start.count)
-        var lines = wrapped(finding.message, lineWidth - indent.count)
+        var lines = wrapped(harmless(finding.message), lineWidth - indent.count)
         for remedy in finding.remedies {
-            let more = wrapped(remedy, lineWidth - indent.count - 2)
+            let more = wrapped(harmless(remedy), lineWidth - indent.count - 2)
             lines += more.enumerated().map { ($0.offset == 0 ? "- " : "  ") + $0.element }
         }
         return start + lines.joined(separator: "\n\(indent)")

@@ -20,6 +20,11 @@ package struct ReceivedFrame: Sendable, Equatable {
     /// When the last byte came.
     package var ended = Duration.zero
 
+    /// The longest time for which nothing came between two of its pieces.
+    ///
+    /// A large event may take long on a slow line; only a silence in its middle says that something waited.
+    package var longestGap = Duration.zero
+
     /// The number of the read that brought the first byte; those of one read came together.
     package var firstRead = 0
 

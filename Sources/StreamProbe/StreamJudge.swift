@@ -218,7 +218,7 @@ struct StreamJudge {
             return bad(
                 .fail,
                 "frames",
-                "in lumps: a frame came in pieces, \(Words.time(frame.ended - frame.began)) apart, as from a buffer"
+                "in lumps: a frame came in pieces, \(Words.time(frame.longestGap)) apart, as from a buffer"
                     + " that is passed on when it is full",
                 .buffered
             )

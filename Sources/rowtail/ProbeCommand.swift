@@ -40,6 +40,11 @@ struct ProbeCommand: AsyncParsableCommand {
     @Flag(help: "Print one JSON object.")
     var json = false
 
+    // Here and not when it runs, so that a mistake comes with this command's usage.
+    func validate() throws {
+        _ = try options()
+    }
+
     func run() async throws {
         let report = ProbeReport(await Probe(try options()).run())
         print(json ? try report.json : report.text, terminator: "")

@@ -57,6 +57,7 @@ extension DaemonTests {
         func `what can't be meant is a mistake in usage`(_ arguments: [String]) async throws {
             let probe = try DaemonProcess.run(["probe"] + arguments)
             #expect(try await probe.end() == .exit(64), "\(probe.state.value)")
+            #expect(probe.state.value.errors.contains { $0.contains("rowtail probe") }, "\(probe.state.value)")
         }
     }
 }

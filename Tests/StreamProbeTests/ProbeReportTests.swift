@@ -79,6 +79,21 @@ import Testing
         #expect(report.says(.fail, "frames", "pieces, 3 s apart", remedy: "proxy_buffering off"), "\(report.lines)")
     }
 
+    @Test func `a large event that takes long, without a silence in its middle, is fine`() throws {
+        let middle = (1...9).map { (12 + $0 * 400, "xxxx") }
+        let pieces = [(12, Exchange.greeting), (300, "id: 4\ndata: ")] + middle + [(4000, "\n\n")]
+        let report = try ProbeReport.of(Exchange(pieces))
+        #expect(report.says(.ok, "frames", "1 event"), "\(report.lines)")
+    }
+
+    @Test func `what a server says doesn't steer the terminal`() throws {
+        let body = "{\"error\":{\"message\":\"\u{1b}[31mred\r\n  ok  \u{9b}2J\"}}"
+        let text = try ProbeReport.of(Exchange([(12, body)], fields: [], status: 404)).text
+        #expect(text.contains("[31mred"))
+        #expect(!text.unicodeScalars.contains { $0.properties.generalCategory == .control && $0 != "\n" })
+        #expect(!text.contains("\n  ok  "))
+    }
+
     @Test func `a head without frames is held back`() throws {
         #expect(try ProbeReport.of(Exchange([])).says(.fail, "first frame", "nothing came within 20 s"))
         #expect(try ProbeReport.of(Exchange([(2000, Exchange.greeting)])).says(.warning, "first frame", "2 s"))

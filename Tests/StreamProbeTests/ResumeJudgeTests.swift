@@ -45,6 +45,16 @@ import Testing
         #expect(lost?.remedies.contains { $0.contains("proxy_set_header Last-Event-ID") } == true)
     }
 
+    @Test func `a feed among several that isn't there yet has no id to come back to`() throws {
+        let newest = Self.stream("orders:,users:", "orders:2,users:", "orders:3,users:")
+        let answer = Self.stream("orders:2,users:earliest", "orders:3,users:earliest")
+        let good = try Self.finding(newest, id: "orders:2,users:", expected: "orders:3,users:", answer)
+        #expect(good?.level == .ok, "\(good?.message ?? "")")
+        let late = Self.stream("orders:3,users:earliest")
+        let lost = try Self.finding(newest, id: "orders:2,users:", expected: "orders:3,users:", late)
+        #expect(lost?.level == .fail)
+    }
+
     @Test func `a feed that has no events tells it by an id that is none`() throws {
         let empty = Self.stream("earliest")
         let good = try Self.finding(empty, id: "earliest", expected: nil, empty, malformed: 400)
