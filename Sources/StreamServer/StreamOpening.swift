@@ -15,6 +15,9 @@ struct StreamOpening {
         case stream(StreamTicket)
     }
 
+    /// Nothing is there now; a cache may keep a 204 for as long as it likes unless told not to (RFC 9110, section 15.3.5).
+    private static let nothing = ShortAnswer.empty(.noContent, [.cacheControl: "no-cache"])
+
     /// What is asked of each feed, and its group; at least one.
     let requests: [(request: StreamRequest, group: FeedGroup)]
     let fanOut: FanOut
@@ -32,7 +35,7 @@ struct StreamOpening {
     func open() -> EventLoopFuture<Outcome> {
         let eventLoop = fanOut.eventLoop
         guard !served.isEmpty else {
-            return eventLoop.makeSucceededFuture(.answer(.empty(.noContent)))
+            return eventLoop.makeSucceededFuture(.answer(Self.nothing))
         }
         switch fanOut.router.limits.admit(address) {
         case .admitted: break
@@ -96,7 +99,7 @@ struct StreamOpening {
         }
         if beginnings.allSatisfy({ $0.start.map { $0.reset == nil && $0.hasNothingNew } ?? false }) {
             fanOut.metrics.streams[.nothingNew, default: 0] += 1
-            return .answer(.empty(.noContent))
+            return .answer(Self.nothing)
         }
         for (beginning, (_, group)) in zip(beginnings, served) {
             guard let start = beginning.start else { continue }

@@ -97,6 +97,7 @@ struct StreamEndTests {
         try await withServer(feeds: [table.feed]) { _, port in
             let (head, _) = try await StreamClient.ask(port: port, "/feeds/orders?\(query)")
             #expect(head.statusLine == "HTTP/1.1 204 No Content")
+            #expect(head.fields["cache-control"] == "no-cache")
         }
     }
 

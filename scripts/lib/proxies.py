@@ -279,7 +279,7 @@ class Nginx(Proxy):
             },
         )
         below = replaced(snippet("nginx prefix"), {"127.0.0.1:8080": f"127.0.0.1:{upstream}"})
-        server = replaced(server, {"    location /feeds/ {": f"{below}    location /feeds/ {{"})
+        server = replaced(server, {"    location /feeds {": f"{below}    location /feeds {{"})
         temporary = "".join(f"{kind}_temp_path {kind};\n" for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"])
         # Everything else of the site is compressed.
         return (
@@ -316,6 +316,7 @@ class Caddy(Proxy):
             {
                 "grace_period 10m": f"grace_period {GRACE}s\n{more}",
                 "example.org {": f"{own}\n{below}",
+                "not path /feeds*": "not path /feeds* /live/feeds*",
                 "127.0.0.1:8080": f"127.0.0.1:{upstream}",
             },
         )
@@ -356,7 +357,8 @@ class HAProxy(Proxy):
                 "10m": f"{GRACE}s",
                 "bind :443": f"bind 127.0.0.1:{self.port}",
                 "/etc/ssl/example.org.pem": str(pem),
-                "    server rowtail 127.0.0.1:8080": f"{snippet('haproxy prefix')}    server rowtail 127.0.0.1:{upstream}",
+                "127.0.0.1:8080": f"127.0.0.1:{upstream}",
+                "    use_backend": f"{snippet('haproxy prefix')}    use_backend",
                 "timeout client 1m": f"timeout client {TIMEOUT}s",
                 # With compression of everything that may be.
                 "timeout server 1m": f"timeout server {TIMEOUT}s\n    compression algo gzip",
@@ -382,6 +384,7 @@ class Trial:
             self.stays_open,
             self.passes_ids,
             self.serves_below_a_prefix,
+            self.passes_on_no_more_than_feeds,
             self.takes_tokens_from_cookies,
             self.survives_reload,
             self.pleases_probe,
@@ -481,6 +484,25 @@ class Trial:
             self.say("ok", "the same below a prefix")
         finally:
             stream.stop()
+
+    def passes_on_no_more_than_feeds(self):
+        """What no token guards stays inside."""
+        self.good()
+        for prefix in ("", "/live"):
+            status, body = self.ask(f"{prefix}/feeds")
+            if status != 200 or '"orders"' not in body:
+                raise Failure(f"{prefix}/feeds was answered by {status} {body[:200]}")
+            for path in ("/metrics", "/readyz", "/status", "/"):
+                _, body = self.ask(prefix + path)
+                if "rowtail_" in body or '"ready"' in body or "orders" in body:
+                    raise Failure(f"{prefix}{path} is there for everybody: {body[:200]}")
+        self.say("ok", "/feeds is passed on, /metrics and what else no token guards is not")
+
+    def ask(self, path):
+        command = ["curl", "--silent", "--insecure", "--max-time", "10", "--write-out", "\n%{http_code}", self.proxy.url + path]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=30, check=False)
+        body, _, status = done.stdout.rpartition("\n")
+        return int(status), body
 
     def takes_tokens_from_cookies(self):
         if not self.proxy.with_cookies:
