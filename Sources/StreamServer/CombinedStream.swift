@@ -90,11 +90,11 @@ final class CombinedStream {
 
     /// Sends the first frame, and begins.
     func start(with firstFrame: String) {
+        // They send from the next turn of the loop on. The first write may find the connection gone, which has their groups
+        // take them off the list: they have to be on it.
+        for (subscriber, group) in subscribers { group.add(subscriber, firstFrame: "") }
         fanOut.metrics.bytesSent += UInt64(firstFrame.utf8.count)
         _ = send(ByteBuffer(string: firstFrame))
-        for (subscriber, group) in subscribers where !subscriber.isClosed {
-            group.add(subscriber, firstFrame: "")
-        }
     }
 
     // MARK: - Sending
