@@ -96,15 +96,16 @@ package struct CombinedFrames: Sendable {
             }
         }
         result.bytes.append(UInt8(ascii: "\n"))
-        let tells = ["rowtail.reset", "rowtail.end"].contains { name?.elementsEqual($0.utf8) ?? false }
-        guard isEvent, !tells else { return }
+        guard isEvent else { return }
+        // A break that is told in its place among the rows as well: its id lies past those that were left out.
         guard result.events < limit else {
             result.bytes.removeSubrange(before...)
             ids[index] = idBefore
             result.dropped += 1
             return
         }
-        result.events += 1
+        let tells = ["rowtail.reset", "rowtail.end"].contains { name?.elementsEqual($0.utf8) ?? false }
+        if !tells { result.events += 1 }
     }
 
     private func appendID(to bytes: inout [UInt8]) {

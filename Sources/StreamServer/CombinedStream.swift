@@ -90,10 +90,9 @@ final class CombinedStream {
 
     /// Sends the first frame, and begins.
     func start(with firstFrame: String) {
-        // They count by the time that the client can know of it, and send nothing before the next turn of the loop.
-        for (subscriber, group) in subscribers {
-            group.add(subscriber, firstFrame: "")
-        }
+        // They send from the next turn of the loop on. The first write may find the connection gone, which has their groups
+        // take them off the list: they have to be on it. They count by the time that the client can know of it, too.
+        for (subscriber, group) in subscribers { group.add(subscriber, firstFrame: "") }
         fanOut.metrics.bytesSent += UInt64(firstFrame.utf8.count)
         _ = send(ByteBuffer(string: firstFrame))
     }

@@ -52,4 +52,12 @@ struct CombinedFramesTests {
         #expect(result.events == 2 && result.dropped == 1)
         #expect(frames.id == "a:,b:2")
     }
+
+    @Test func `past the limit a break that is told among the rows doesn't pass them over`() {
+        var frames = CombinedFrames(feeds: ["a", "b"], ids: ["", ""])
+        let reset = "event: rowtail.reset\nid: 3@1\ndata: {}\n\n"
+        let result = rewritten(&frames, "id: 1\ndata: 1\n\nid: 2\ndata: 2\n\n\(reset)", limit: 1)
+        #expect(result.text == "id: a:1,b:\nevent: a\ndata: 1\n\n")
+        #expect(frames.id == "a:1,b:")
+    }
 }

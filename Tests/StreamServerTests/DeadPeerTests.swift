@@ -45,6 +45,49 @@ struct DeadPeerTests {
         }
     }
 
+    /// A socket that is connected to a port of this machine.
+    private static func connected(to port: Int) -> CInt {
+        let descriptor = Glibc.socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = UInt16(port).bigEndian
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        let result = withUnsafePointer(to: &address) { address in
+            address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        #expect(result == 0)
+        return descriptor
+    }
+
+    private static func ask(_ descriptor: CInt, _ path: String) {
+        let request = Array("GET \(path) HTTP/1.1\r\nHost: a\r\n\r\n".utf8)
+        #expect(send(descriptor, request, request.count, 0) == request.count)
+    }
+
+    @Test(arguments: ["/feeds/orders", "/feeds/orders,users"])
+    func `peers that are gone when the first bytes are sent leave nothing behind`(_ path: String) async throws {
+        let (orders, users) = (HandFedTable("orders", rows: 3), HandFedTable("users", rows: 3))
+        try await withServer(feeds: [orders.feed, users.feed]) { _, port in
+            // Of many at a time some are reset between the read of their request and the answer.
+            for _ in 0..<20 {
+                let descriptors = (0..<64).map { _ in Self.connected(to: port) }
+                for descriptor in descriptors {
+                    var abortive = linger(l_onoff: 1, l_linger: 0)
+                    setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &abortive, socklen_t(MemoryLayout<linger>.size))
+                    Self.ask(descriptor, path)
+                }
+                for descriptor in descriptors { Glibc.close(descriptor) }
+            }
+            try await eventually {
+                let status = try await StreamClient.ask(port: port, "/status").body
+                return status.contains("\"streams\":0,")
+            }
+            #expect(orders.feed.subscriberCount + users.feed.subscriberCount == 0)
+        }
+    }
+
     /// Makes a socket forget its connection when it is closed, as if its machine were gone; takes a privilege.
     private static func repair(_ descriptor: CInt) -> Bool {
         var on: CInt = 1
@@ -63,19 +106,8 @@ struct DeadPeerTests {
         try await withServer(feeds: [table.feed], options: .with { $0.heartbeatInterval = .milliseconds(300) }) {
             _,
             port in
-            let descriptor = Glibc.socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_port = UInt16(port).bigEndian
-            address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-            let result = withUnsafePointer(to: &address) { address in
-                address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-                }
-            }
-            #expect(result == 0)
-            let request = Array("GET /feeds/orders HTTP/1.1\r\nHost: a\r\n\r\n".utf8)
-            #expect(send(descriptor, request, request.count, 0) == request.count)
+            let descriptor = Self.connected(to: port)
+            Self.ask(descriptor, "/feeds/orders")
             try await eventually { table.feed.subscriberCount == 1 }
             #expect(Self.repair(descriptor))
             Glibc.close(descriptor)

@@ -140,9 +140,17 @@ byId("token-form").addEventListener("submit", async (event) => {
   event.preventDefault();
   const token = byId("token").value.trim();
   byId("token").value = "";
+  // No request can carry it, which would look like a daemon that doesn't answer.
+  if (!/^[\x21-\x7e]+$/.test(token)) {
+    setText(byId("token-error"), "A token has letters, digits and signs of ASCII alone, and this one has others.");
+    byId("token").focus();
+    return;
+  }
   access.token = token;
   tokenStore.set(token);
   setText(byId("token-error"), "");
+  // Where nobody answers now, it is tried again.
+  isAsking = false;
   await poll();
   if (isAsking) byId("token").focus();
   else if (view.isOpen) view.follow();
