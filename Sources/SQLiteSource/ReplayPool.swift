@@ -203,10 +203,7 @@ package final class ReplayPool: Sendable {
         }
         if isStopped { complete(.failure(Dropped())) }
         guard let worker else { return }
-        worker.queue.async {
-            self.work(worker)
-            self.busy.leave()
-        }
+        worker.queue.async { self.work(worker) }
     }
 
     /// Puts a job in line, unless one like it is there.
@@ -228,19 +225,22 @@ package final class ReplayPool: Sendable {
         return worker
     }
 
-    /// Takes jobs from the line until there are none.
+    /// Takes a job from the line, and the next one after what waits in the worker's queue, which may be to close a file.
     private func work(_ worker: ReplayWorker) {
-        while let job = next(for: worker) {
-            let result = Result { try answer(job, worker) }
-            let waiters = state.withLock { state in
-                if case .page = job.key.kind { state.pagesRead += 1 }
-                return state.waiters.removeValue(forKey: job.key.shared) ?? []
-            }
-            for waiter in waiters {
-                waiter.complete(result)
-            }
-            report(result, of: job)
+        guard let job = next(for: worker) else {
+            busy.leave()
+            return
         }
+        let result = Result { try answer(job, worker) }
+        let waiters = state.withLock { state in
+            if case .page = job.key.kind { state.pagesRead += 1 }
+            return state.waiters.removeValue(forKey: job.key.shared) ?? []
+        }
+        for waiter in waiters {
+            waiter.complete(result)
+        }
+        report(result, of: job)
+        worker.queue.async { self.work(worker) }
     }
 
     /// The next job in line that somebody still waits for; clients come and go quicker than pages are read.
