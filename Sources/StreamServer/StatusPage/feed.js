@@ -38,6 +38,8 @@ function controlText(kind, data) {
 // The newest entries, drawn at most once a frame.
 class RowList {
   static limit = 500;
+  static characters = 8_000_000;
+  static shown = 4000;
 
   constructor() {
     this.box = byId("log");
@@ -48,6 +50,7 @@ class RowList {
 
   clear() {
     this.recent = [];
+    this.size = 0;
     this.pending = [];
     this.received = 0;
     this.list.replaceChildren();
@@ -56,30 +59,35 @@ class RowList {
   }
 
   matches(entry) {
-    return this.filter === "" || entry.isTold || entry.search.includes(this.filter);
+    if (this.filter === "" || entry.isTold) return true;
+    return `${entry.id} ${entry.text}`.toLowerCase().includes(this.filter);
   }
 
   // An entry is {kind, id, text, title?, className?}; told entries are not rows, and no filter hides them.
   add(entry) {
     entry.at = new Date();
     entry.isTold = !["row", "frame"].includes(entry.kind);
-    entry.search = `${entry.id} ${entry.text}`.toLowerCase();
     if (!entry.isTold) this.received += 1;
-    RowList.push(this.recent, entry);
-    if (this.matches(entry)) RowList.push(this.pending, entry);
+    this.recent.push(entry);
+    this.size += entry.text.length;
+    if (this.matches(entry)) this.pending.push(entry);
+    this.drop();
     this.schedule();
   }
 
-  // Drops the oldest, many at a time.
-  static push(entries, entry) {
-    entries.push(entry);
-    if (entries.length >= 2 * RowList.limit) entries.splice(0, entries.length - RowList.limit);
+  // Drops the oldest: what is drawn next as well, as nothing is drawn in a tab that isn't seen.
+  drop() {
+    while (this.recent.length > RowList.limit || (this.size > RowList.characters && this.recent.length > 1)) {
+      const entry = this.recent.shift();
+      this.size -= entry.text.length;
+      if (this.pending[0] === entry) this.pending.shift();
+    }
   }
 
   setFilter(text) {
     this.filter = text.toLowerCase();
     this.list.replaceChildren();
-    this.pending = this.recent.slice(-RowList.limit).filter((entry) => this.matches(entry));
+    this.pending = this.recent.filter((entry) => this.matches(entry));
     this.schedule();
   }
 
@@ -92,13 +100,13 @@ class RowList {
     // Who has scrolled up reads something.
     const follows = this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < 40;
     const added = document.createDocumentFragment();
-    for (const entry of this.pending.slice(-RowList.limit)) added.append(RowList.draw(entry));
+    for (const entry of this.pending) added.append(RowList.draw(entry));
     this.pending = [];
     this.list.append(added);
     while (this.list.childElementCount > RowList.limit) this.list.firstElementChild.remove();
     if (follows) this.box.scrollTop = this.box.scrollHeight;
     const shown = this.list.querySelectorAll(".row, .frame").length;
-    const kept = Math.min(this.received, RowList.limit);
+    const kept = this.recent.filter((entry) => !entry.isTold).length;
     let text = this.received === 0 ? "" : `${whole(this.received)} received`;
     if (this.received > kept) text += `, the newest ${whole(kept)} are kept`;
     if (this.filter !== "") text += `${text && ", "}${whole(shown)} shown by the filter`;
@@ -107,13 +115,21 @@ class RowList {
     setText(byId("empty"), this.filter === "" ? "No rows yet." : "No row here has that text.");
   }
 
+  // The text as it is drawn: not all of a very long one, and no character that has others change their places.
+  static drawn(text) {
+    const start = text.slice(0, RowList.shown).replace(/[\u202a-\u202e\u2066-\u2069]/g, (character) => {
+      return `\\u${character.charCodeAt(0).toString(16)}`;
+    });
+    return text.length <= RowList.shown ? start : `${start}… (${whole(text.length)} characters in all)`;
+  }
+
   static draw(entry) {
     const item = element("li", entry.isTold ? `told ${entry.kind}` : entry.className ?? entry.kind);
     const time = element("time", "", exactClock(entry.at));
     time.dateTime = entry.at.toISOString();
     const data = element("span", "data");
     if (entry.title) data.append(element("strong", "", entry.title), " ");
-    data.append(entry.text);
+    data.append(RowList.drawn(entry.text));
     item.append(time);
     if (entry.kind !== "frame") item.append(element("span", "id", entry.id));
     item.append(data);
@@ -271,8 +287,10 @@ class FeedView {
   pause() {
     this.stop();
     setText(byId("pause"), "Resume");
-    const place = this.lastId === undefined ? "" : ` after ${this.lastId}`;
-    this.say("is-wait", `Paused${place}; resuming misses nothing`);
+    // EventSource tells no id before the first row.
+    const place = this.lastId ?? this.start.id;
+    const next = place === undefined ? "; resuming starts as at first" : ` after ${place}; resuming misses nothing`;
+    this.say("is-wait", `Paused${next}`);
   }
 
   changeReader() {

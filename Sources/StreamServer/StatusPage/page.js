@@ -117,9 +117,12 @@ function show(movesFocus = false) {
     view.open(feed);
     view.update(feed);
     if (movesFocus) byId("feed-title").focus();
+    else byId("feed").scrollIntoView();
   } else if (view.isOpen) {
     view.close();
   }
+  const isMissing = name !== undefined && !view.isOpen;
+  setText(byId("missing"), isMissing ? `There is no feed '${name}', or the token may not read it.` : "");
 }
 
 addEventListener("hashchange", () => {

@@ -75,6 +75,15 @@ def sees_rows(daemon, context):
     tab.page.get_by_role("button", name="Clear").click()
     tab.has_rows([])
 
+    # What would have the text after it change places is shown for what it is, and of very much text the beginning.
+    [[_, turned]] = database.insert(1, "a\u202eb")
+    [[_, long]] = database.insert(1, "x" * 9000)
+    tab.until("() => document.querySelectorAll('#rows .row').length === 2")
+    expect(tab.rows()[0][1], turned.replace("\u202e", "\\u202e"), "a row with a character that turns text")
+    expect(tab.rows()[1][1], f"{long[:4000]}… ({len(long):,} characters in all)", "a long row")
+    tab.page.get_by_role("button", name="Clear").click()
+    tab.has_rows([])
+
     # More than are kept, faster than they can be drawn.
     for _ in range(40):
         many = database.insert(100)
