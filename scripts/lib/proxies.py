@@ -546,6 +546,8 @@ class Trial:
                 missed, twice = set(expected) - set(follower.ids), len(follower.ids) - len(set(follower.ids))
                 raise Failure(f"the client missed {sorted(missed)} and got {twice} twice")
             connections = follower.connections
+            if connections < 2:
+                raise Failure("the stream outlived the reload and the time that it grants: nothing was reloaded")
             self.say("ok", f"a reload: {len(expected)} rows once each, over {connections} connection{'s' * (connections > 1)}")
         finally:
             follower.stop()
