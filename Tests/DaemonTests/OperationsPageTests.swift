@@ -34,6 +34,8 @@ extension DaemonTests {
                     in: database.directory
                 )
             )
+            // A head that isn't known yet has no figure.
+            try await eventually { try await daemon.get("/readyz").status == 200 }
             let metrics = try await daemon.get("/metrics")
             #expect(metrics.status == 200)
             let page = try String(
