@@ -79,7 +79,7 @@ package struct CombinedFrames: Sendable {
         while let line = Self.takeLine(&rest), !line.isEmpty {
             if let value = Self.value(of: line, "id: ") {
                 ids[index] = Array(value)
-                result.bytes += Array("id: ".utf8)
+                result.bytes += "id: ".utf8
                 appendID(to: &result.bytes)
                 result.bytes.append(UInt8(ascii: "\n"))
             } else if let value = Self.value(of: line, "event: ") {
@@ -104,8 +104,8 @@ package struct CombinedFrames: Sendable {
             result.dropped += 1
             return
         }
-        let tells = ["rowtail.reset", "rowtail.end"].contains { name?.elementsEqual($0.utf8) ?? false }
-        if !tells { result.events += 1 }
+        if let name, name.elementsEqual("rowtail.reset".utf8) || name.elementsEqual("rowtail.end".utf8) { return }
+        result.events += 1
     }
 
     private func appendID(to bytes: inout [UInt8]) {
