@@ -28,7 +28,8 @@ struct AuthTests {
 
     private static func bearer(_ token: String) -> [String] { ["Authorization: Bearer \(token)"] }
 
-    private static func withFeeds(
+    /// Runs a server with two feeds of three rows.
+    static func withFeeds(
         _ access: AccessList?,
         cors: CORSPolicy = CORSPolicy(),
         _ body: (_ port: Int) async throws -> Void

@@ -17,19 +17,6 @@ struct CookieTests {
     )
     private static let path = "/feeds/orders?since=1&limit=1"
 
-    private static func withFeeds(
-        _ access: AccessList?,
-        cors: CORSPolicy = CORSPolicy(),
-        _ body: (_ port: Int) async throws -> Void
-    ) async throws {
-        let feeds = [HandFedTable("orders", rows: 3), HandFedTable("users", rows: 3)].map(\.feed)
-        let options = ServerOptions.with {
-            $0.access = access
-            $0.cors = cors
-        }
-        try await withServer(feeds: feeds, options: options) { _, port in try await body(port) }
-    }
-
     /// Fields of a request, and what it must be answered.
     struct Case: Sendable, CustomTestStringConvertible {
         var fields: [String]
@@ -82,7 +69,7 @@ struct CookieTests {
 
     @Test(arguments: cases)
     func `a token may come in the cookie, unless another is said expressly`(testCase: Case) async throws {
-        try await Self.withFeeds(Self.access) { port in
+        try await AuthTests.withFeeds(Self.access) { port in
             let (head, body) = try await StreamClient.ask(port: port, testCase.path, fields: testCase.fields)
             #expect(head.status == testCase.status, "\(body)")
             #expect((head.fields["www-authenticate"] != nil) == [401, 403].contains(testCase.status))
@@ -97,14 +84,14 @@ struct CookieTests {
             (AccessList([AccessToken(Self.token)], cookie: "other"), "TOKEN' or the cookie 'other'"),
             (AccessList([AccessToken(Self.token)]), "send 'Authorization: Bearer TOKEN'\""),
         ] {
-            try await Self.withFeeds(access) { port in
+            try await AuthTests.withFeeds(access) { port in
                 let (head, body) = try await StreamClient.ask(port: port, Self.path, fields: ["Cookie: a=1"])
                 #expect(head.status == 401 && body.contains(way), "\(body)")
                 let status = try await StreamClient.ask(port: port, Self.path, fields: fields).head.status
                 #expect(status == (access.cookie == "rowtail" ? 200 : 401))
             }
         }
-        try await Self.withFeeds(nil) { port in
+        try await AuthTests.withFeeds(nil) { port in
             let fields = ["Cookie: rowtail=x; rowtail=y"]
             let (head, _) = try await StreamClient.ask(port: port, Self.path, fields: fields)
             #expect(head.status == 200)
@@ -113,7 +100,7 @@ struct CookieTests {
 
     @Test func `only origins that are named may read what a cookie opens`() async throws {
         let policy = CORSPolicy(allowedOrigins: ["https://app.example"], allowsCredentials: true)
-        try await Self.withFeeds(Self.access, cors: policy) { port in
+        try await AuthTests.withFeeds(Self.access, cors: policy) { port in
             for (origin, allowed) in [("https://app.example", true), ("https://evil.example", false), ("null", false)] {
                 let fields = ["Cookie: rowtail=\(Self.token)", "Origin: \(origin)"]
                 let (head, _) = try await StreamClient.ask(port: port, Self.path, fields: fields)
