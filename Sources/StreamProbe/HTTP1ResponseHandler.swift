@@ -4,10 +4,10 @@ import NIOCore
 import NIOHTTP1
 
 /// Hands the answer on an HTTP/1 connection to the recorder.
-final class HTTP1ResponseHandler: ChannelInboundHandler {
+final class HTTP1ResponseHandler: ResponseHandler {
     typealias InboundIn = HTTPClientResponsePart
 
-    private let recorder: ExchangeRecorder
+    let recorder: ExchangeRecorder
 
     init(_ recorder: ExchangeRecorder) {
         self.recorder = recorder
@@ -26,20 +26,5 @@ final class HTTP1ResponseHandler: ChannelInboundHandler {
         case .body(let buffer): recorder.body(buffer)
         case .end: recorder.finish(.complete)
         }
-    }
-
-    func channelReadComplete(context: ChannelHandlerContext) {
-        recorder.readComplete()
-        context.fireChannelReadComplete()
-    }
-
-    func channelInactive(context: ChannelHandlerContext) {
-        recorder.finish(.cut)
-        context.fireChannelInactive()
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        recorder.finish(.cut, failure: ConnectionFailure.text(error))
-        context.close(promise: nil)
     }
 }

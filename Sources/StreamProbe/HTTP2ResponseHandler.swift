@@ -5,10 +5,10 @@ import NIOHPACK
 import NIOHTTP2
 
 /// Hands the answer on an HTTP/2 stream to the recorder.
-final class HTTP2ResponseHandler: ChannelInboundHandler {
+final class HTTP2ResponseHandler: ResponseHandler {
     typealias InboundIn = HTTP2Frame.FramePayload
 
-    private let recorder: ExchangeRecorder
+    let recorder: ExchangeRecorder
 
     init(_ recorder: ExchangeRecorder) {
         self.recorder = recorder
@@ -36,20 +36,5 @@ final class HTTP2ResponseHandler: ChannelInboundHandler {
         default:
             break
         }
-    }
-
-    func channelReadComplete(context: ChannelHandlerContext) {
-        recorder.readComplete()
-        context.fireChannelReadComplete()
-    }
-
-    func channelInactive(context: ChannelHandlerContext) {
-        recorder.finish(.cut)
-        context.fireChannelInactive()
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        recorder.finish(.cut, failure: ConnectionFailure.text(error))
-        context.close(promise: nil)
     }
 }
