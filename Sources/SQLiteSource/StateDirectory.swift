@@ -40,14 +40,14 @@ package final class StateDirectory: Sendable {
                 description: "state_directory '\(path)' can't be written: \(Self.reason()); give it to this user"
             )
         }
+        // From here on `deinit` closes it, also where this throws.
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
-            close(lock)
             throw Failure(description: "state_directory '\(path)' is in use by another rowtail; give each its own")
         }
     }
 
     deinit {
-        close(lock)
+        if lock >= 0 { close(lock) }
     }
 
     /// Lets another have the directory, once nothing is written to it any more.
