@@ -94,6 +94,8 @@ package final class RunningProgram: Sendable {
                 }
                 guard !data.isEmpty else { break }
             }
+            // Foundation keeps the process for longer than it is there, and with it the pipe.
+            try? handle.close()
             if !rest.isEmpty { take(String(decoding: rest, as: UTF8.self)) }
             take(nil)
         }

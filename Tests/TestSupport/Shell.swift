@@ -29,6 +29,8 @@ package enum Shell {
             process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         }
         let output = Pipe()
+        // Foundation keeps the process for longer than it is there, and with it the pipe.
+        defer { try? output.fileHandleForReading.close() }
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = output
         process.standardError = output
