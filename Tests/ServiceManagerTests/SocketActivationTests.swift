@@ -6,17 +6,20 @@ import TestSupport
 import Testing
 
 @Suite struct SocketActivationTests {
-    /// The first descriptor of each test, of those that nothing else uses.
-    private static let start: CInt = 700
-
-    private func activation(_ sockets: [CInt], names: String? = nil, start: CInt) throws -> SocketActivation {
+    /// What systemd passes, and the first of the descriptors: one after the other, far from those that others are given.
+    private func activation(_ sockets: [CInt], names: String? = nil) throws -> (SocketActivation, start: CInt) {
+        let start = try #require(
+            (700..<1000).first { start in
+                (0..<CInt(sockets.count)).allSatisfy { fcntl(start + $0, F_GETFD) < 0 }
+            }
+        )
         for (offset, socket) in sockets.enumerated() {
             try #require(dup2(socket, start + CInt(offset)) >= 0)
             close(socket)
         }
         var environment = ["LISTEN_PID": "\(getpid())", "LISTEN_FDS": "\(sockets.count)"]
         environment["LISTEN_FDNAMES"] = names
-        return SocketActivation(environment: environment, start: start)
+        return (SocketActivation(environment: environment, start: start), start)
     }
 
     private func listening(_ family: Int32, at path: String? = nil, listens: Bool = true) throws -> CInt {
@@ -44,7 +47,7 @@ import Testing
         let directory = try TemporaryDirectory()
         let path = directory.file("rowtail.sock")
         let passed = [try listening(AF_INET), try listening(AF_INET6), try listening(AF_UNIX, at: path)]
-        let activation = try activation(passed, names: "http:http6:local", start: 700)
+        let (activation, _) = try activation(passed, names: "http:http6:local")
         let sockets = try activation.sockets()
         #expect(sockets.map(\.name) == ["http", "http6", "local"])
         #expect(sockets.map(\.isTCP) == [true, true, false])
@@ -55,15 +58,15 @@ import Testing
     }
 
     @Test func `they don't reach programs that are started`() throws {
-        let activation = try activation([try listening(AF_INET)], names: "http", start: 720)
-        #expect(try activation.sockets().map(\.descriptor) == [720])
-        #expect(fcntl(720, F_GETFD) & FD_CLOEXEC != 0)
+        let (activation, start) = try activation([try listening(AF_INET)], names: "http")
+        #expect(try activation.sockets().map(\.descriptor) == [start])
+        #expect(fcntl(start, F_GETFD) & FD_CLOEXEC != 0)
     }
 
     @Test func `several sockets may have one name, and a unit may name none`() throws {
-        let two = try activation([try listening(AF_INET), try listening(AF_INET6)], names: "http:http", start: 730)
+        let (two, _) = try activation([try listening(AF_INET), try listening(AF_INET6)], names: "http:http")
         #expect(try two.sockets(named: "http").count == 2)
-        let unnamed = try activation([try listening(AF_INET)], start: 735)
+        let (unnamed, _) = try activation([try listening(AF_INET)])
         #expect(try unnamed.sockets(named: "unknown").count == 1)
         #expect(try unnamed.sockets().count == 1)
     }
@@ -86,10 +89,9 @@ import Testing
     }
 
     @Test func `a name that no socket has is told with those that there are`() throws {
-        let activation = try activation(
+        let (activation, _) = try activation(
             [try listening(AF_INET), try listening(AF_INET)],
-            names: "http:admin",
-            start: 740
+            names: "http:admin"
         )
         #expect(
             reason { try activation.sockets(named: "metrics") }
@@ -102,24 +104,23 @@ import Testing
         let connecting = try listening(AF_INET, listens: false)
         let file = open("/dev/null", O_RDONLY)
         let names = "http:datagrams:connecting:file"
-        let activation = try activation(
+        let (activation, start) = try activation(
             [try listening(AF_INET), datagrams, connecting, file],
-            names: names,
-            start: 750
+            names: names
         )
         for (offset, name) in ["datagrams", "connecting", "file"].enumerated() {
             #expect(
                 reason { try activation.sockets(named: name) }
-                    == "'\(name)', descriptor \(751 + offset), that systemd passed is no listening stream socket; "
+                    == "'\(name)', descriptor \(start + 1 + CInt(offset)), that systemd passed is no listening stream socket; "
                     + "use ListenStream= with Accept=no in its unit"
             )
         }
         // One that is in order can be had all the same.
         #expect(try activation.sockets(named: "http").count == 1)
-        close(750)
+        close(start)
         #expect(
             reason { try activation.sockets(named: "http") }
-                == "'http', descriptor 750, that systemd passed is no listening stream socket; "
+                == "'http', descriptor \(start), that systemd passed is no listening stream socket; "
                 + "use ListenStream= with Accept=no in its unit"
         )
     }
