@@ -67,19 +67,24 @@ extension DaemonTests {
 
         @Test func `a quiet poll allocates little`() async throws {
             let daemon = try await start("poll_interval: 10ms\nwake_on_write: false\n")
-            // Asking costs as well, each time the same.
-            var looks: [(allocations: Int, polls: Double)] = []
-            for wait in [0, 0, 3] {
-                try await ContinuousClock().sleep(for: .seconds(wait))
-                let polls = try await daemon.metric("rowtail_polls_total")
-                looks.append((try counts.value(), polls))
+            var perPoll: [Double] = []
+            for _ in 0..<4 {
+                // Asking costs as well, each time the same.
+                var looks: [(allocations: Int, polls: Double)] = []
+                for wait in [0, 0, 1] {
+                    try await ContinuousClock().sleep(for: .seconds(wait))
+                    let polls = try await daemon.metric("rowtail_polls_total")
+                    looks.append((try counts.value(), polls))
+                }
+                let polls = looks[2].polls - looks[1].polls - (looks[1].polls - looks[0].polls)
+                let allocations =
+                    looks[2].allocations - looks[1].allocations - (looks[1].allocations - looks[0].allocations)
+                #expect(polls > 10)
+                perPoll.append(Double(allocations) / polls)
             }
-            let polls = looks[2].polls - looks[1].polls - (looks[1].polls - looks[0].polls)
-            let allocations =
-                looks[2].allocations - looks[1].allocations - (looks[1].allocations - looks[0].allocations)
-            print("allocations: \(Double(allocations) / polls) per quiet poll, \(polls) polls")
-            #expect(polls > 50)
-            #expect(Double(allocations) / polls < 100)
+            print("allocations: \(perPoll) per quiet poll")
+            // What happens once, such as the end of the start, makes one of them odd, either way.
+            #expect(perPoll.sorted()[1] < 100)
             #expect(try await daemon.terminate() == .exit(0))
         }
 
