@@ -112,5 +112,6 @@ private func get(_ path: String) -> String {
 private func expectGrowth(below bound: Int, _ work: () async throws -> Void) async throws {
     let before = try ResidentMemory.now()
     try await work()
-    #expect(try ResidentMemory.now() - before < bound)
+    let growth = try ResidentMemory.now() - before
+    #expect(growth < bound, "\(growth)")
 }
