@@ -9,10 +9,12 @@ package struct Probe: Sendable {
     private static let quiet = Duration.seconds(3)
 
     private let options: ProbeOptions
+    private let interruption: Interruption
 
-    /// A probe of what the options name.
-    package init(_ options: ProbeOptions) {
+    /// A probe of what the options name, which watches until it is interrupted at most.
+    package init(_ options: ProbeOptions, interruption: Interruption = Interruption()) {
         self.options = options
+        self.interruption = interruption
     }
 
     /// Watches the stream, then comes back with an id; never fails, as a failure is something to report.
@@ -57,9 +59,10 @@ package struct Probe: Sendable {
         try await connection.exchange(
             options.target,
             fields: fields(encodings),
-            within: options.duration,
-            isEnough: Self.hasSeenEnough
-        )
+            within: options.duration
+        ) { exchange, elapsed in
+            interruption.isRequested || Self.hasSeenEnough(exchange, elapsed)
+        }
     }
 
     /// Whether watching on would show nothing new: a heartbeat came, or live events for a while, or it is no stream.

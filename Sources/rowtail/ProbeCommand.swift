@@ -3,6 +3,7 @@
 import ArgumentParser
 import Foundation
 import StreamProbe
+import UnixSignals
 
 /// `rowtail probe`: tells what a client sees of a feed, through whatever stands between.
 struct ProbeCommand: AsyncParsableCommand {
@@ -10,8 +11,8 @@ struct ProbeCommand: AsyncParsableCommand {
         commandName: "probe",
         abstract: "Connect to a feed as a client does and tell what it sees, through proxies and all.",
         discussion: """
-            Watches the stream until a heartbeat or enough live events came, then comes back with the id of an event and sees \
-            whether the next one follows. Says of each thing whether it is as it should be, and names the setting of nginx, \
+            Watches the stream until a heartbeat or enough live events came, or Ctrl-C, then comes back with the id of an event \
+            and sees whether the next one follows. Says of each thing whether it is as it should be, and names the setting of nginx, \
             Caddy or HAProxy that mends it. Nothing is changed anywhere; it takes one stream at a time.
 
             Exit code 0: clients get what they should, perhaps with warnings; 1: they don't, or there is no connection; 64: \
@@ -46,7 +47,21 @@ struct ProbeCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let report = ProbeReport(await Probe(try options()).run())
+        let interruption = Interruption()
+        let interrupts = await UnixSignalsSequence(trapping: .sigint)
+        let waiting = Task {
+            for await _ in interrupts where !interruption.request() {
+                // Asked for twice: at once.
+                signal(SIGINT, SIG_DFL)
+                raise(SIGINT)
+            }
+        }
+        defer { waiting.cancel() }
+        if isatty(STDERR_FILENO) == 1, !json {
+            let line = "Watching for \(duration) at most; Ctrl-C ends that and tells what was seen.\n"
+            FileHandle.standardError.write(Data(line.utf8))
+        }
+        let report = ProbeReport(await Probe(try options(), interruption: interruption).run())
         print(json ? try report.json : report.text, terminator: "")
         if report.verdict == .fail { throw ExitCode(1) }
     }

@@ -14,9 +14,10 @@ extension DaemonTests {
             try database.insertOrders(3)
         }
 
-        private func daemon(_ more: String = "") async throws -> DaemonProcess {
+        private func daemon(_ more: String = "", heartbeat: String = "1s") async throws -> DaemonProcess {
             let text =
-                "listen: 127.0.0.1:0\ndatabase: \(database.path)\nheartbeat_interval: 1s\nfeeds: {orders: }\n\(more)"
+                "listen: 127.0.0.1:0\ndatabase: \(database.path)\nheartbeat_interval: \(heartbeat)\n"
+                + "feeds: {orders: }\n\(more)"
             return try await DaemonProcess.start(config: DaemonProcess.write(text, in: database.directory))
         }
 
@@ -42,6 +43,18 @@ extension DaemonTests {
             #expect(text.contains(#""verdict" : "ok""#) && !text.contains("secret"), "\(text)")
             let refused = try DaemonProcess.run(arguments)
             #expect(try await refused.end() == .exit(1))
+        }
+
+        @Test func `Ctrl-C ends the watching, and what was seen is told`() async throws {
+            let daemon = try await daemon(heartbeat: "1m")
+            try await daemon.logged("feed is live")
+            let url = "http://127.0.0.1:\(daemon.port)/feeds/orders"
+            let probe = try DaemonProcess.run(["probe", "--duration", "60m", url])
+            try await eventually("a stream") { try await daemon.feed().subscribers == 1 ? true : nil }
+            probe.signal(SIGINT)
+            #expect(try await probe.end() == .exit(0), "\(probe.state.value)")
+            let output = probe.state.value.output
+            #expect(output.contains { $0.hasSuffix("Last-Event-ID: 2 was followed by 3") }, "\(output)")
         }
 
         @Test func `nobody there is a failure`() async throws {
