@@ -214,7 +214,7 @@ package final class Feed: Sendable {
             }
             state.status.polls[result, default: 0] += 1
             state.status.pollSeconds.record(duration)
-            let isCurrent = state.status.state == .live && (result == .rows || result == .quiet)
+            let isCurrent = result == .rows || result == .quiet
             state.status.isCurrent = isCurrent
             if isCurrent {
                 state.status.lastSuccess = .now

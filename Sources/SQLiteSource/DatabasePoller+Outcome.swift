@@ -74,17 +74,24 @@ extension DatabasePoller {
     }
 
     func logBreak(_ item: FeedPoll, _ outcome: FeedPoll.Outcome) {
-        guard case .broken(let base) = outcome.verdict else { return }
-        logger.warning(
-            "history broke, a new generation begins",
-            metadata: [
-                "feed": "\(item.feed.name)",
-                "generation": "\(item.record.history.current + 1)",
-                "base": "\(base.map { "\($0)" } ?? "none")",
-                "watermark": "\(item.record.watermark)",
-                "head": "\(outcome.head)",
-            ]
-        )
+        var bases: [Position?] = []
+        if case .broken(let base) = outcome.verdict { bases.append(base) }
+        // Where nothing was served nothing breaks.
+        for case .integer(let gap) in outcome.gaps where item.record.watermark > .earliest {
+            bases.append(.integer(gap - 1))
+        }
+        for (index, base) in bases.enumerated() {
+            logger.warning(
+                "history broke, a new generation begins",
+                metadata: [
+                    "feed": "\(item.feed.name)",
+                    "generation": "\(item.record.history.current + index + 1)",
+                    "base": "\(base.map { "\($0)" } ?? "none")",
+                    "watermark": "\(item.record.watermark)",
+                    "head": "\(outcome.head)",
+                ]
+            )
+        }
     }
 
     /// Says how the watermark is understood, once, and what comes too late or too early, at most once a minute.
@@ -118,14 +125,6 @@ extension DatabasePoller {
                 ]
             )
         }
-    }
-
-    func logFull(_ item: FeedPoll) {
-        guard fullFeeds.insert(item.feed.name).inserted else { return }
-        logger.error(
-            "the greatest id is in use; rows added from now on get lower ids and are not seen",
-            metadata: ["feed": "\(item.feed.name)", "remedy": "renumber the rows"]
-        )
     }
 
     // MARK: - Upkeep

@@ -48,7 +48,6 @@ package actor DatabasePoller {
     var busySince: ContinuousClock.Instant?
     var isBusyLogged = false
     var isStateFailureLogged = false
-    var fullFeeds: Set<String> = []
     var formats: [String: WatermarkFormat] = [:]
     var oddTimesLogged: [String: ContinuousClock.Instant] = [:]
     var onSchedule: (PollSchedule.Request) -> Void = { _ in }
@@ -100,7 +99,6 @@ package actor DatabasePoller {
         guard let index = feeds.firstIndex(where: { $0.feed === feed }) else { return nil }
         settle([feeds[index]])
         let item = feeds.remove(at: index)
-        fullFeeds.remove(feed.name)
         formats[feed.name] = nil
         oddTimesLogged[feed.name] = nil
         return item.record.watermark > .earliest ? FeedHeritage(record: item.record) : nil
@@ -152,6 +150,20 @@ package actor DatabasePoller {
             self.eventLoop.execute { self.assumeIsolated { $0.pollForWaiters() } }
         }
         return promise.futureResult
+    }
+
+    /// Polls now, and tries a read that failed for a client, so that a feed of which it fails again is known as broken.
+    nonisolated func examine(_ read: ReplayRead, of feed: String) {
+        eventLoop.execute {
+            self.assumeIsolated { poller in
+                guard let item = poller.feeds.first(where: { $0.feed.name == feed }), item.unreadable == nil else {
+                    return
+                }
+                item.unreadable = read
+                item.mustRead = true
+                poller.poll()
+            }
+        }
     }
 
     private func pollForWaiters() {
@@ -225,10 +237,10 @@ package actor DatabasePoller {
                 hasMore = try item.hand(over: outcome, file: connection.identity) { try warm(item, connection) }
                 if item.record.watermark != before { result = .rows }
             }
-            if item.record.watermark == .integer(.max) { logFull(item) }
             if let wait = item.wait { onSchedule(.due(wait)) }
+            let trouble = try trouble(item, connection)
             item.mustRead = false
-            finish(item, result, .live, since: start)
+            finish(item, result, trouble.map(FeedState.broken) ?? .live, since: start)
             noteSuccess()
         } catch {
             item.mustRead = true
@@ -236,6 +248,43 @@ package actor DatabasePoller {
             // What SQLite says of the file, not of the query, may be over with another connection.
             if SourceError.concernsFile(error) { mustReopen = true }
             fail([item], problem, since: start)
+        }
+    }
+
+    /// What is wrong with a feed whose new rows could be read all the same; `nil` when nothing is.
+    private func trouble(_ item: FeedPoll, _ connection: DatabaseConnection) throws -> String? {
+        guard item.record.watermark != .integer(.max) else {
+            return "the greatest id is in use; rows added from now on get lower ids and are not seen; renumber the rows"
+        }
+        guard let read = item.unreadable else { return nil }
+        do {
+            try retry(read, of: item, connection)
+            item.unreadable = nil
+            return nil
+        } catch  where SourceError(error, path: path).code == .broken && !SourceError.concernsFile(error) {
+            return "rows that a client waits for can't be read: \(SourceError(error, path: path)); "
+                + "correct or delete the row in question, or correct 'where'"
+        }
+    }
+
+    private func retry(_ read: ReplayRead, of item: FeedPoll, _ connection: DatabaseConnection) throws {
+        let (reader, head) = (item.reader, item.record.watermark)
+        try connection.read(with: reader) { database in
+            switch read {
+            case .page(let after, let through):
+                _ = try reader.page(
+                    after: after,
+                    through: min(through, head),
+                    generation: item.record.history.current,
+                    foundAt: nil,
+                    writer: &writer
+                )
+            case .position(let count, let through):
+                let rows = min(count, reader.watched.pageRows)
+                _ = try reader.position(beforeNewest: rows, through: min(through, head))
+            case .time(let time, let through):
+                _ = try reader.position(before: time, through: min(through, head), database)
+            }
         }
     }
 

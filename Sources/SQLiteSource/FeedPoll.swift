@@ -38,6 +38,8 @@ final class FeedPoll {
     /// Whether the table has to be read at the next poll whatever `data_version` says, as it never was or the last try
     /// failed.
     var mustRead = true
+    /// What could not be read for a client, and is tried again by each poll that reads the table; `nil` when everything can.
+    var unreadable: ReplayRead?
     /// Whether the rows that anchors remember may have changed since they were last read.
     var anchorsAreStale = true
     /// What is known of the time since the last poll.

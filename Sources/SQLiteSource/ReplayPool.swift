@@ -18,21 +18,14 @@ package final class ReplayPool: Sendable {
     }
 
     private struct Key: Hashable {
-        enum Kind: Hashable {
-            case page(through: Position)
-            case position(count: Int, through: Position)
-            case time(UnixTime, through: Position)
-        }
-
         var source: Int
-        var after: Position
         var generation: Int
-        var kind: Kind
+        var read: ReplayRead
 
         /// How far a page goes is no part of what it is: it may end before anyway.
         var shared: Key {
             var key = self
-            if case .page = kind { key.kind = .page(through: .earliest) }
+            if case .page(let after, _) = read { key.read = .page(after: after, through: .earliest) }
             return key
         }
     }
@@ -147,7 +140,8 @@ package final class ReplayPool: Sendable {
         on eventLoop: any EventLoop
     ) -> EventLoopFuture<Segment> {
         let promise = eventLoop.makePromise(of: Segment.self)
-        let key = Key(source: source.number, after: after, generation: generation, kind: .page(through: through))
+        let read = ReplayRead.page(after: after, through: through)
+        let key = Key(source: source.number, generation: generation, read: read)
         submit(Job(key: key, source: source), interest) {
             promise.completeWith(
                 $0.flatMap {
@@ -178,11 +172,11 @@ package final class ReplayPool: Sendable {
 
     private func position(
         _ source: SQLiteFeedSource,
-        _ kind: Key.Kind,
+        _ read: ReplayRead,
         on eventLoop: any EventLoop
     ) -> EventLoopFuture<Position> {
         let promise = eventLoop.makePromise(of: Position.self)
-        let key = Key(source: source.number, after: .earliest, generation: 0, kind: kind)
+        let key = Key(source: source.number, generation: 0, read: read)
         submit(Job(key: key, source: source), PageInterest()) {
             promise.completeWith(
                 $0.flatMap { if case .position(let found) = $0 { .success(found) } else { .failure(ChannelError.eof) } }
@@ -233,7 +227,7 @@ package final class ReplayPool: Sendable {
         }
         let result = Result { try answer(job, worker) }
         let waiters = state.withLock { state in
-            if case .page = job.key.kind { state.pagesRead += 1 }
+            if case .page = job.key.read { state.pagesRead += 1 }
             return state.waiters.removeValue(forKey: job.key.shared) ?? []
         }
         for waiter in waiters {
@@ -265,7 +259,8 @@ package final class ReplayPool: Sendable {
         return job
     }
 
-    /// Says once when a feed's older rows can't be read, and once when they can again.
+    /// Says once when a feed's older rows can't be read, and once when they can again; whether the feed is broken is for its
+    /// poller to find out.
     private func report(_ result: Result<Answer, any Error>, of job: Job) {
         let feed = job.source.name
         switch result {
@@ -273,8 +268,9 @@ package final class ReplayPool: Sendable {
             guard state.withLock({ $0.failing.remove(feed) }) != nil else { return }
             logger?.notice("older rows can be read again", metadata: ["feed": "\(feed)"])
         case .failure(let error):
-            guard state.withLock({ $0.failing.insert(feed).inserted }) else { return }
             let reason = SourceError(error, path: job.source.path)
+            if reason.code == .broken { job.source.examine(job.key.read) }
+            guard state.withLock({ $0.failing.insert(feed).inserted }) else { return }
             logger?.warning(
                 "older rows can't be read, trying again",
                 metadata: ["feed": "\(feed)", "reason": "\(reason)"]
@@ -286,10 +282,10 @@ package final class ReplayPool: Sendable {
         guard state.withLock({ !$0.released.contains(job.source.path) }) else {
             throw SourceError(.busy, "database '\(job.source.path)' is being opened anew")
         }
-        return switch job.key.kind {
-        case .page(let through):
+        return switch job.key.read {
+        case .page(let after, let through):
             .segment(
-                try worker.page(job.source, after: job.key.after, through: through, generation: job.key.generation)
+                try worker.page(job.source, after: after, through: through, generation: job.key.generation)
             )
         case .position(let count, let through):
             .position(try worker.position(job.source, beforeNewest: count, through: through))

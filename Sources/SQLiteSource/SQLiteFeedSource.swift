@@ -61,6 +61,11 @@ package final class SQLiteFeedSource: FeedSource {
         pool.position(self, before: time, through: head, on: eventLoop)
     }
 
+    /// Has the poller see for itself whether what could not be read for a client can be.
+    func examine(_ read: ReplayRead) {
+        poller.examine(read, of: name)
+    }
+
     /// Has the file polled now.
     package func refresh(on eventLoop: any EventLoop) -> EventLoopFuture<Void> {
         poller.refresh(on: eventLoop)

@@ -165,8 +165,9 @@ extension DaemonTests {
                 try await reload(daemon, 2 * round + 2)
                 #expect(try await daemon.feed().head == "3")
             }
-            // What reads behind the tail opens its connections when they are needed.
-            try await eventually { try Set(open()) == Set(before) && open().count <= before.count }
+            // What reads behind the tail opens its connections when they are needed. SQLite keeps the descriptor of one that
+            // was closed while another had locks, and gives it to the next; one for each round would be five.
+            try await eventually { try Set(open()) == Set(before) && open().count <= before.count + 1 }
             #expect(try await daemon.terminate() == .exit(0))
         }
 

@@ -264,4 +264,34 @@ private final class Gate: EventFraming {
         let watch = await WatchedFile(database.path)
         #expect(try await watch.position(beforeNewest: 1, through: .integer(5)) == .earliest)
     }
+
+    @Test func `a row that only a client's page meets breaks the feed, which goes on with what is new`() async throws {
+        let database = try TemporaryDatabase("CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, v TEXT)")
+        try database.execute(#"INSERT INTO t (v) VALUES ('{"a":1}')"#)
+        var watched = WatchedTable(feed: "t", table: "t")
+        watched.filter = "json_extract(v, '$.a') = 1"
+        let watch = await WatchedFile(database.path, watched, tailBytes: 1, isListenedTo: false)
+        try await watch.poll()
+        // Nobody listens, so nobody reads them.
+        try database.execute(#"INSERT INTO t (v) VALUES ('oops'); INSERT INTO t (v) VALUES ('{"a":1}')"#)
+        try await watch.poll()
+        #expect(watch.state == .live && watch.feed.status.head == .integer(3))
+
+        await #expect(throws: (any Error).self) {
+            _ = try await watch.page(after: .integer(1), through: .integer(3))
+        }
+        let isTold =
+            "rows that a client waits for can't be read: database '\(database.path)' can't be read: malformed JSON"
+        try await eventually { watch.state.reason?.hasPrefix(isTold) == true }
+        // Who is at the head gets what comes.
+        watch.feed.countSubscriber(1)
+        try database.execute(#"INSERT INTO t (v) VALUES ('{"a":1}')"#)
+        #expect(try await watch.poll() == ["4"])
+        #expect(watch.state.name == "broken")
+
+        try database.execute("DELETE FROM t WHERE v = 'oops'")
+        try await watch.poll()
+        #expect(watch.state == .live)
+        #expect(try await watch.page(after: .integer(1), through: .integer(4)).events.count == 2)
+    }
 }

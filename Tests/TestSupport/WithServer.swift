@@ -52,13 +52,19 @@ extension ServerOptions {
     }
 }
 
-/// Waits until something is so that nobody announces.
+/// Waits until something is so that nobody announces, asking every two milliseconds.
 ///
-/// It asks every two milliseconds for ever: the test's time limit bounds it.
-package func eventually(_ isSo: () async throws -> Bool) async throws {
+/// - Throws: ``NotInTime`` with the place of the call after 50 seconds, before the test's time limit would say less.
+package func eventually(
+    file: String = #fileID,
+    line: Int = #line,
+    _ isSo: () async throws -> Bool
+) async throws {
     let eventLoop = MultiThreadedEventLoopGroup.singleton.any()
+    let deadline = ContinuousClock.now + .seconds(50)
     while try await !isSo() {
         try Task.checkCancellation()
+        guard .now < deadline else { throw NotInTime(description: "not within 50 seconds: \(file):\(line)") }
         try await eventLoop.scheduleTask(in: .milliseconds(2)) {}.futureResult.get()
     }
 }
