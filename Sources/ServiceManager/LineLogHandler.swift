@@ -34,11 +34,7 @@ package struct LineLogHandler: LogHandler {
 
     /// Writes an entry.
     package func log(event: LogEvent) {
-        // One call a line, so that lines of threads don't mix.
-        var output = line(event) + "\n"
-        output.withUTF8 { bytes in
-            _ = write(STDERR_FILENO, bytes.baseAddress, bytes.count)
-        }
+        LogOutput.write(line(event) + "\n")
     }
 
     /// The line for an entry, without its end.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import Glibc
 import TestSupport
 import Testing
 
@@ -55,6 +56,29 @@ extension DaemonTests {
                 if object["message"] == "feed is live" { #expect(object["database"] == database.path) }
             }
             #expect(messages.contains("listening") && messages.contains("feed is live") && messages.contains("ended"))
+        }
+
+        @Test func `a log that nobody reads holds up neither rows nor the end`() async throws {
+            let database = try TemporaryDatabase()
+            let pipe = directory.file("log")
+            try #require(mkfifo(pipe, 0o600) == 0)
+            let reader = open(pipe, O_RDWR | O_NONBLOCK | O_CLOEXEC)
+            defer { close(reader) }
+            while write(reader, Array(repeating: 32, count: 4096), 4096) > 0 {}
+            let port = try DaemonProcess.freePort()
+            let yaml = "listen: 127.0.0.1:\(port)\ndatabase: \(database.path)\nfeeds: {orders: {}}\n"
+            let program = try DaemonProcess.run(
+                ["serve", "--config", try DaemonProcess.write(yaml, in: directory)],
+                under: ["sh", "-c", "exec \"$@\" 2>'\(pipe)'", "sh"]
+            )
+            let client = try await eventually("a stream") {
+                try? await StreamClient.stream(port: port, "/feeds/orders", lastEventID: "earliest")
+            }.0
+            try database.insertOrders(1)
+            #expect(try await client.event()?.id == "1")
+            program.signal(SIGTERM)
+            #expect(try await client.event()?.event == "rowtail.end")
+            #expect(try await program.end() == .exit(0))
         }
 
         @Test func `a change of state is logged once`() async throws {
