@@ -39,7 +39,7 @@ enum ConfigFile {
         do {
             return try body()
         } catch let error where error is ConfigError || error is ServerError || error is SocketActivation.Failure {
-            FileHandle.standardError.write(Data("\(error)\n".utf8))
+            Output.complain("\(error)")
             throw ExitCode.configuration
         }
     }
