@@ -7,7 +7,8 @@ extension RowtailConfig {
     ///
     /// - Parameters:
     ///   - text: YAML.
-    ///   - file: The name in messages; relative paths start from its directory.
+    ///   - file: The name in messages.
+    ///   - directory: Where relative paths start, the directory of the file by default.
     ///   - environment: Where `${NAME}`, `ROWTAIL_…` and `STATE_DIRECTORY` are looked up.
     ///   - overrides: What the command line says.
     /// - Returns: The configuration, overrides applied.
@@ -15,6 +16,7 @@ extension RowtailConfig {
     package static func parse(
         _ text: String,
         file: String,
+        directory: String? = nil,
         environment: [String: String],
         overrides: ConfigOverrides = ConfigOverrides()
     ) throws -> RowtailConfig {
@@ -27,10 +29,11 @@ extension RowtailConfig {
         do {
             let root = try ConfigNode.root(of: text)
             let source = ConfigSource(file: file, environment: environment)
+            let directory = directory ?? RowtailConfig.directory(of: file)
             var reader = SectionReader(root, path: nil, line: nil, source: source)
-            config.readSettings(from: &reader, directory: directory(of: file))
+            config.readSettings(from: &reader, directory: directory)
             problems += config.apply(overrides)
-            config.readFeeds(from: &reader, directory: directory(of: file), hasDefault: overrides.database != nil)
+            config.readFeeds(from: &reader, directory: directory, hasDefault: overrides.database != nil)
             reader.finish()
             problems = reader.problems + problems
         } catch {
@@ -39,6 +42,12 @@ extension RowtailConfig {
         }
         guard problems.isEmpty else { throw ConfigError(problems) }
         return config
+    }
+
+    /// The directory that holds a file, as it stands in the file's path.
+    private static func directory(of file: String) -> String {
+        guard let slash = file.lastIndex(of: "/") else { return "" }
+        return String(file[...slash])
     }
 
     // MARK: - Sections

@@ -146,9 +146,3 @@ func absolutePath(_ path: String, from directory: String) -> String {
     let base = directory.hasPrefix("/") ? directory : "\(FileManager.default.currentDirectoryPath)/\(directory)"
     return absolutePath("\(base)/\(path)", from: "/")
 }
-
-/// The directory that holds a file, as it stands in the file's path.
-func directory(of file: String) -> String {
-    guard let slash = file.lastIndex(of: "/") else { return "" }
-    return String(file[...slash])
-}

@@ -44,7 +44,7 @@ struct CaptureCommand: AsyncParsableCommand {
         }
 
         private func failure(_ message: String, _ code: ExitCode) -> ExitCode {
-            FileHandle.standardError.write(Data("\(message)\n".utf8))
+            Output.complain(message)
             return code
         }
     }
@@ -68,38 +68,35 @@ struct CaptureCommand: AsyncParsableCommand {
             try target.run { feed, watched in
                 let installer = CaptureInstaller(watched, path: feed.database)
                 if measure {
-                    return try printCost(CaptureCost(watched, path: feed.database), feed.table)
+                    return try Output.write(lines: cost(CaptureCost(watched, path: feed.database), feed.table))
                 }
                 if dryRun {
                     let script = try installer.installScript()
-                    print(script.statements.isEmpty ? "-- installed already, nothing to do" : script.sql)
-                    for warning in script.warnings { print("-- warning: \(warning)") }
-                    return
+                    let sql = script.statements.isEmpty ? "-- installed already, nothing to do" : script.sql
+                    return try Output.write(lines: [sql] + script.warnings.map { "-- warning: \($0)" })
                 }
                 let done = try installer.install()
-                if done.wasInstalled {
-                    print("capture is installed on table '\(feed.table)' already, and matches")
-                } else {
-                    print("capture is installed on table '\(feed.table)' (number \(done.script.installation))")
+                var lines = ["capture is installed on table '\(feed.table)' already, and matches"]
+                if !done.wasInstalled {
+                    lines = ["capture is installed on table '\(feed.table)' (number \(done.script.installation))"]
                     if let reason = done.untried {
-                        print("warning: the triggers were not tried on the table: \(reason)")
+                        lines.append("warning: the triggers were not tried on the table: \(reason)")
                     }
                 }
-                for warning in done.script.warnings { print("warning: \(warning)") }
+                try Output.write(lines: lines + done.script.warnings.map { "warning: \($0)" })
             }
         }
 
-        private func printCost(_ cost: CaptureCost, _ table: String) {
-            print(
-                "one write of table '\(table)', commits aside: median of \(CaptureCost.rounds) rounds of \(CaptureCost.writes)"
-            )
+        private func cost(_ cost: CaptureCost, _ table: String) -> [String] {
             func microseconds(_ duration: Duration) -> String { String(format: "%.2f µs", duration / .microseconds(1)) }
-            for pair in cost.pairs {
-                let ratio = String(format: "%.1f", pair.ratio)
-                print(
-                    "\(pair.name): \(microseconds(pair.without)) without, \(microseconds(pair.with)) with triggers: x \(ratio)"
-                )
-            }
+            let title =
+                "one write of table '\(table)', commits aside: median of \(CaptureCost.rounds) rounds of \(CaptureCost.writes)"
+            return [title]
+                + cost.pairs.map { pair in
+                    let ratio = String(format: "%.1f", pair.ratio)
+                    let (without, with) = (microseconds(pair.without), microseconds(pair.with))
+                    return "\(pair.name): \(without) without, \(with) with triggers: x \(ratio)"
+                }
         }
     }
 
@@ -113,11 +110,13 @@ struct CaptureCommand: AsyncParsableCommand {
         func run() throws {
             try target.run { feed, watched in
                 let status = try CaptureInstaller(watched, path: feed.database).status()
-                print(status.state.problem ?? "capture is installed on table '\(feed.table)' and matches")
-                print("entries: \(status.entries)")
-                if let oldest = status.oldest, let newest = status.newest { print("written: \(oldest) to \(newest)") }
-                if status.state.pruned > 0 { print("pruned through: \(status.state.pruned)") }
-                for warning in status.warnings { print("warning: \(warning)") }
+                var lines = [status.state.problem ?? "capture is installed on table '\(feed.table)' and matches"]
+                lines.append("entries: \(status.entries)")
+                if let oldest = status.oldest, let newest = status.newest {
+                    lines.append("written: \(oldest) to \(newest)")
+                }
+                if status.state.pruned > 0 { lines.append("pruned through: \(status.state.pruned)") }
+                try Output.write(lines: lines + status.warnings.map { "warning: \($0)" })
                 if status.state.problem != nil { throw ExitCode.failure }
             }
         }
@@ -138,14 +137,14 @@ struct CaptureCommand: AsyncParsableCommand {
                 let (age, rows) = (feed.capture.retentionAge, feed.capture.retentionRows)
                 guard age != nil || rows != nil else {
                     let key = "feeds.\(feed.name).capture"
-                    let message =
-                        "\(target.config): nothing says which entries may go; set \(key).retention_age or \(key).retention_rows\n"
-                    FileHandle.standardError.write(Data(message.utf8))
+                    Output.complain(
+                        "\(target.config): nothing says which entries may go; set \(key).retention_age or \(key).retention_rows"
+                    )
                     throw ExitCode.configuration
                 }
                 let pruner = CapturePruner(watched, path: feed.database, retentionAge: age, retentionRows: rows)
                 let count = try pruner.pruneOnce(now: Date().timeIntervalSince1970, dryRun: dryRun)
-                print(dryRun ? "would prune \(count) entries" : "pruned \(count) entries")
+                try Output.write(lines: [dryRun ? "would prune \(count) entries" : "pruned \(count) entries"])
             }
         }
     }
@@ -163,9 +162,9 @@ struct CaptureCommand: AsyncParsableCommand {
         func run() throws {
             try target.run { feed, watched in
                 let installer = CaptureInstaller(watched, path: feed.database)
-                if dryRun { return print(try installer.removeScript().sql) }
+                if dryRun { return try Output.write(lines: [installer.removeScript().sql]) }
                 _ = try installer.remove()
-                print("capture is removed from table '\(feed.table)'")
+                try Output.write(lines: ["capture is removed from table '\(feed.table)'"])
             }
         }
     }

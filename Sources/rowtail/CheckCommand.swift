@@ -45,8 +45,8 @@ struct CheckCommand: ParsableCommand {
             settings = try ConfigFile.read(config, overrides: ConfigOverrides(database: database))
             identity = try settings.tlsIdentity()
         } catch let error where error is ConfigError || error is ServerError {
-            FileHandle.standardError.write(Data("\(error)\n".utf8))
-            if json { print(try InvalidConfiguration(config, error).json) }
+            Output.complain("\(error)")
+            if json { try Output.write("\(InvalidConfiguration(config, error).json)\n") }
             throw ExitCode.configuration
         }
         let report = CheckReport(
@@ -54,7 +54,7 @@ struct CheckCommand: ParsableCommand {
             notices: settings.warnings + (identity?.warnings ?? []),
             checks: settings.checks(patience: .seconds(1))
         )
-        print(json ? try report.json : report.text, terminator: "")
+        try Output.write(json ? report.json : report.text)
         switch report.verdict {
         case .fine, .warnings: return
         case .waiting, .refused: throw ExitCode.database

@@ -8,18 +8,23 @@ import StreamServer
 
 /// The configuration file as every command reads it.
 enum ConfigFile {
-    /// Reads the file and the tokens that it names, as who serves needs them.
+    /// Reads the file and the tokens that it names, as who serves needs them; `again` for a reload.
     ///
     /// - Throws: `ConfigError`.
-    static func read(_ path: String, overrides: ConfigOverrides) throws -> RowtailConfig {
-        try settings(path, overrides).withTokens()
+    static func read(_ path: String, overrides: ConfigOverrides, again: Bool = false) throws -> RowtailConfig {
+        try settings(path, overrides, again: again).withTokens()
     }
 
-    private static func settings(_ path: String, _ overrides: ConfigOverrides) throws -> RowtailConfig {
+    private static func settings(
+        _ path: String,
+        _ overrides: ConfigOverrides,
+        again: Bool = false
+    ) throws -> RowtailConfig {
         try RowtailConfig.load(
             path: path,
             environment: ProcessInfo.processInfo.environment,
-            overrides: overrides
+            overrides: overrides,
+            again: again
         )
     }
 
@@ -39,7 +44,7 @@ enum ConfigFile {
         do {
             return try body()
         } catch let error where error is ConfigError || error is ServerError || error is SocketActivation.Failure {
-            FileHandle.standardError.write(Data("\(error)\n".utf8))
+            Output.complain("\(error)")
             throw ExitCode.configuration
         }
     }

@@ -58,11 +58,10 @@ struct ProbeCommand: AsyncParsableCommand {
         }
         defer { waiting.cancel() }
         if isatty(STDERR_FILENO) == 1, !json {
-            let line = "Watching for \(duration) at most; Ctrl-C ends that and tells what was seen.\n"
-            FileHandle.standardError.write(Data(line.utf8))
+            Output.complain("Watching for \(duration) at most; Ctrl-C ends that and tells what was seen.")
         }
         let report = ProbeReport(await Probe(try options(), interruption: interruption).run())
-        print(json ? try report.json : report.text, terminator: "")
+        try Output.write(json ? report.json : report.text)
         if report.verdict == .fail { throw ExitCode(1) }
     }
 

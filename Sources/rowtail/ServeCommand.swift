@@ -48,7 +48,7 @@ struct ServeCommand: AsyncParsableCommand {
         let logger = Logger(label: "rowtail")
         warn(settings, options, activation, logger)
         let configuration = Daemon.Configuration(
-            load: { [config] in try ConfigFile.read(config, overrides: overrides) },
+            load: { [config] in try ConfigFile.read(config, overrides: overrides, again: true) },
             adopt: { [self] settings, options in
                 log.change(format: LogSettings.Format(settings.log.format), level: settings.log.level)
                 warn(settings, options, activation, logger)

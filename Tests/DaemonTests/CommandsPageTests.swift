@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import Glibc
 import TestSupport
 import Testing
 
@@ -108,6 +109,35 @@ extension DaemonTests {
             let all = Set(set).union(["0", "1", "64"])
             let table = try page.table(["code", ""], below: "Exit status")
             #expect(Set(table.plain(0)) == all && all.count == 5)
+        }
+
+        @Test func `the example that tries a copy of the database leaves the service's state alone`() async throws {
+            let database = try TemporaryDatabase()
+            try database.insertOrders(3)
+            let state = database.directory.file("state")
+            let config = try DaemonProcess.write(
+                "listen: 127.0.0.1:0\ndatabase: \(database.path)\nstate_directory: \(state)\nfeeds: {orders: }\n",
+                in: database.directory
+            )
+            let service = try await DaemonProcess.start(config: config)
+            try await service.logged("feed is live")
+            let block = try #require(text.firstMatch(of: /(?s)Try a copy of the database.*?```sh\n(.*?)```/)).1
+            var script = String(block)
+            for (there, here) in [
+                ("/var/lib/app/app.db", database.path), ("/etc/rowtail/rowtail.yaml", config),
+                ("127.0.0.1:8081", "127.0.0.1:0"), ("\nrowtail serve", "\nexec '\(DaemonProcess.executable)' serve"),
+            ] {
+                #expect(script.contains(there))
+                script = script.replacing(there, with: here)
+            }
+            let folder = try TemporaryDirectory()
+            let copy = try RunningProgram("sh", ["-ec", "cd '\(folder.path)'\n\(script)"])
+            let line = try await copy.errorLine("feed is live")
+            #expect(line.contains("\(folder.path)/copy.db") && line.contains("head=3"), "\(line)")
+            #expect(!copy.state.value.errors.contains { $0.contains(state) })
+            copy.signal(SIGTERM)
+            #expect(try await copy.end() == .exit(0), "\(copy.state.value)")
+            try await service.terminate()
         }
 
         @Test func `the manual pages have every command, option, key and heading of their sources`() async throws {

@@ -13,8 +13,9 @@ import Testing
         try body(directory.path)
     }
 
-    private static func message(loading path: String) -> String? {
-        #expect(throws: ConfigError.self) { try RowtailConfig.load(path: path, environment: [:]) }?.description
+    private static func message(loading path: String, again: Bool = false) -> String? {
+        #expect(throws: ConfigError.self) { try RowtailConfig.load(path: path, environment: [:], again: again) }?
+            .description
     }
 
     @Test func `relative paths start from the directory of the file`() throws {
@@ -27,6 +28,48 @@ import Testing
             #expect(config.feeds[0].database == "\(directory)/app.db")
             #expect(config.stateDirectory == "\(directory)/state")
         }
+    }
+
+    @Test func `a pipe is read to its end, and paths in it start from the working directory`() throws {
+        let working = FileManager.default.currentDirectoryPath
+        let (pipe, text) = (Pipe(), Data("database: app.db\nfeeds: {orders: }\n".utf8))
+        try pipe.fileHandleForWriting.write(contentsOf: text)
+        try pipe.fileHandleForWriting.close()
+        let path = "/dev/fd/\(pipe.fileHandleForReading.fileDescriptor)"
+        let config = try RowtailConfig.load(path: path, environment: [:])
+        #expect(config.feeds[0].database == "\(working)/app.db")
+        // So do those of a file that came by such a name.
+        try Self.withDirectory { directory in
+            try text.write(to: URL(filePath: "\(directory)/a.yaml"))
+            let file = try FileHandle(forReadingFrom: URL(filePath: "\(directory)/a.yaml"))
+            let config = try RowtailConfig.load(path: "/dev/fd/\(file.fileDescriptor)", environment: [:], again: true)
+            #expect(config.feeds[0].database == "\(working)/app.db")
+        }
+    }
+
+    @Test func `a named pipe is waited for, and not read again`() throws {
+        try Self.withDirectory { directory in
+            let path = "\(directory)/a.yaml"
+            #expect(mkfifo(path, 0o600) == 0)
+            Thread.detachNewThread {
+                try? Data("feeds: {orders: {database: /app.db}}".utf8).write(to: URL(filePath: path))
+            }
+            let config = try RowtailConfig.load(path: path, environment: [:])
+            #expect(config.feeds[0].database == "/app.db")
+            #expect(
+                Self.message(loading: path, again: true)
+                    == "\(path): not a file, and can't be read again; restart rowtail, or name a file with --config"
+            )
+        }
+    }
+
+    @Test func `nothing is an empty configuration, and what has no end is refused`() throws {
+        try Self.withDirectory { directory in
+            try Data().write(to: URL(filePath: "\(directory)/a.yaml"))
+            let empty = Self.message(loading: "\(directory)/a.yaml")
+            #expect(Self.message(loading: "/dev/null") == empty?.replacing("\(directory)/a.yaml", with: "/dev/null"))
+        }
+        #expect(Self.message(loading: "/dev/zero") == "/dev/zero: larger than 16MiB; name another with --config")
     }
 
     @Test func `a relative path of an override starts from the working directory`() throws {

@@ -51,6 +51,14 @@ struct ProbeTests {
         #expect(report.says(.ok, "resume", resume), "\(report.lines)")
     }
 
+    @Test func `several feeds on one stream are fine, whichever goes on first`() async throws {
+        let (orders, users) = (HandFedTable("orders", rows: 7), HandFedTable("users", rows: 2))
+        let report = try await withTLSServer(feeds: [orders.feed, users.feed], options: Self.options) { _, port, _ in
+            try await Self.probe(port, "/feeds/orders,users", scheme: "https") { $0.verifiesCertificate = false }
+        }
+        #expect(report.verdict == .ok, "\(report.lines)")
+    }
+
     @Test func `where the URL says where to begin, coming back begins elsewhere`() async throws {
         let table = HandFedTable(rows: 5)
         let report = try await withServer(feeds: [table.feed], options: Self.options) { _, port in

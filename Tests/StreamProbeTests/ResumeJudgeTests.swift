@@ -45,6 +45,30 @@ import Testing
         #expect(lost?.remedies.contains { $0.contains("proxy_set_header Last-Event-ID") } == true)
     }
 
+    @Test(
+        arguments: [
+            // The event that was seen, one of the other feed, and that after rows which `where` passes over.
+            (["orders:7,users:earliest"], nil), (["orders:6,users:1"], nil),
+            (["orders:6,users:4", "orders:6,users:5"], nil), (["orders:6,users:4", "orders:7,users:4"], nil),
+            (["orders:8,users:earliest"], "'orders:8,users:earliest' came in place of orders:7,users:earliest"),
+            (["orders:7,users:1"], "'orders:7,users:1' came"), (["orders:6,users:earliest"], "came in place"),
+            (["orders:7"], "'orders:7' came"), ([], "nothing came"),
+        ] as [([String], String?)]
+    )
+    func `between feeds there is no order, and within each there is`(_ ids: [String], _ fault: String?) throws {
+        let (id, expected) = ("orders:6,users:earliest", "orders:7,users:earliest")
+        let newest = Self.stream("orders:5,users:earliest", id, expected)
+        let passed = ids.dropLast().map { "id: \($0)\n\n" }
+        let text = ": rowtail feeds orders,users\nid: \(id)\n\n\(passed.joined())\(ids.last.map(Exchange.event) ?? "")"
+        let finding = try Self.finding(newest, id: id, expected: expected, Exchange([(12, text)], watched: 15))
+        if let fault {
+            #expect(finding?.level == .fail && finding?.message.contains(fault) == true, "\(finding?.message ?? "")")
+        } else {
+            #expect(finding?.level == .ok, "\(finding?.message ?? "")")
+            #expect(finding?.message.hasSuffix("was followed by \(ids.last ?? "")") == true)
+        }
+    }
+
     @Test func `a feed among several that isn't there yet has no id to come back to`() throws {
         let newest = Self.stream("orders:,users:", "orders:2,users:", "orders:3,users:")
         let answer = Self.stream("orders:2,users:earliest", "orders:3,users:earliest")

@@ -77,6 +77,48 @@ struct TLSIdentityTests {
         )
     }
 
+    /// Makes a key of a kind, named as by `openssl genpkey`, and a certificate for it.
+    private func make(_ kind: [String]) throws -> TLSFiles {
+        let files = TLSFiles(certificate: directory.file("kind.crt"), privateKey: directory.file("kind.key"))
+        let options = kind.dropFirst().flatMap { ["-pkeyopt", $0] }
+        try Shell.run("openssl", ["genpkey", "-algorithm", kind[0], "-out", files.privateKey] + options)
+        try Shell.run(
+            "openssl",
+            ["req", "-x509", "-key", files.privateKey, "-out", files.certificate, "-subj", "/CN=localhost"]
+                + ["-addext", "subjectAltName=DNS:localhost"]
+        )
+        return files
+    }
+
+    @Test(arguments: [
+        ["EC", "ec_paramgen_curve:P-256"], ["EC", "ec_paramgen_curve:P-384"], ["EC", "ec_paramgen_curve:P-521"],
+        ["ED25519"], ["RSA", "rsa_keygen_bits:2048"],
+    ])
+    func `these kinds of keys are taken, and clients too`(_ kind: [String]) async throws {
+        let files = try make(kind)
+        let identity = try TLSIdentity(files)
+        let options = ServerOptions.with { $0.tls = identity }
+        try await withServer(feeds: [HandFedTable(rows: 1).feed], options: options) { _, port in
+            let url = "https://localhost:\(port)/healthz"
+            let answer = try Shell.run("curl", ["-sS", "--cacert", files.certificate, url])
+            #expect(answer.contains("ok"))
+        }
+    }
+
+    @Test(arguments: [
+        ["RSA-PSS", "rsa_keygen_bits:2048"], ["EC", "ec_paramgen_curve:secp256k1"], ["ED448"],
+        ["EC", "ec_paramgen_curve:P-224"],
+    ])
+    func `other kinds of keys are refused as such`(_ kind: [String]) throws {
+        let files = try make(kind)
+        let fault = fault(certificate: files.certificate, privateKey: files.privateKey)
+        let places = [
+            "tls.private_key: '\(files.privateKey)' has a key of a kind that isn't supported, or a damaged one; give a key of ",
+            "tls.certificate: '\(files.certificate)' is for a kind of key that isn't supported; give one for ",
+        ]
+        #expect(places.map { $0 + "P-256, P-384, P-521, Ed25519 or RSA" }.contains(fault), "\(fault)")
+    }
+
     @Test func `a key that belongs to another certificate is refused`() throws {
         let other = try TestCertificate()
         let (certificate, key) = (good.files.certificate, other.files.privateKey)

@@ -31,6 +31,8 @@ package struct TLSIdentity: Sendable {
     ///
     /// TLS 1.3 has nothing else.
     private static let ciphers = "ECDH+AESGCM:ECDH+CHACHA20"
+    /// The kinds of keys that BoringSSL signs TLS with.
+    private static let kinds = "P-256, P-384, P-521, Ed25519 or RSA"
     /// By preference.
     private static let protocols = ["h2", "http/1.1"]
 
@@ -63,6 +65,11 @@ package struct TLSIdentity: Sendable {
                     "tls.private_key: '\(files.privateKey)' is not the key of the certificate '\(files.certificate)', whose own "
                     + "is the first in its file; give the two that belong together"
             )
+        } catch NIOSSLError.failedToLoadCertificate {
+            throw ServerError(
+                description: "tls.certificate: '\(files.certificate)' is for a kind of key that isn't supported; "
+                    + "give one for \(Self.kinds)"
+            )
         } catch {
             throw ServerError(
                 description: "tls.certificate: '\(files.certificate)' can't be used: \(error); give another certificate"
@@ -84,14 +91,23 @@ package struct TLSIdentity: Sendable {
 
     private static func key(_ path: String) throws -> NIOSSLPrivateKey {
         let bytes = try read(path, of: "tls.private_key")
+        let text = String(decoding: bytes, as: UTF8.self)
         // In the name of the block (RFC 7468), or in a line of the older format.
-        if String(decoding: bytes, as: UTF8.self).contains("ENCRYPTED") {
+        if text.contains("ENCRYPTED") {
             throw ServerError(
                 description: "tls.private_key: '\(path)' is encrypted, and nobody is there to ask for its passphrase; "
                     + "decrypt it with 'openssl pkey' into a file that only the daemon reads"
             )
         }
         guard let key = try? NIOSSLPrivateKey(bytes: bytes, format: .pem) else {
+            // The older formats have the kind in the name.
+            if ["", "EC ", "RSA ", "DSA "].contains(where: { text.contains("-----BEGIN \($0)PRIVATE KEY-----") }) {
+                throw ServerError(
+                    description:
+                        "tls.private_key: '\(path)' has a key of a kind that isn't supported, or a damaged one; "
+                        + "give a key of \(kinds)"
+                )
+            }
             throw ServerError(
                 description: "tls.private_key: '\(path)' is no private key in PEM; "
                     + "give a file with '-----BEGIN PRIVATE KEY-----'"
