@@ -28,7 +28,7 @@ extension RowtailConfig {
         }
         let text = try contents(of: path)
         // What is behind these names has no directory of its own.
-        let isNamed = isFile && !["/dev/", "/proc/"].contains(where: path.hasPrefix)
+        let isNamed = isFile && !["/dev/stdin", "/dev/fd/", "/proc/"].contains(where: path.hasPrefix)
         return try parse(
             text,
             file: path,
