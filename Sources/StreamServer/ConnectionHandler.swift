@@ -184,11 +184,12 @@ final class ConnectionHandler: ChannelDuplexHandler, StreamTransport {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if case .streaming(let stream) = phase { stream.connectionClosed(StreamMetrics.Closed(error)) }
         context.cut()
     }
 
     private func closed() {
-        if case .streaming(let stream) = phase { stream.connectionClosed() }
+        if case .streaming(let stream) = phase { stream.connectionClosed(.client) }
         phase = .lingering
         requestHandler?.connectionClosed()
     }
