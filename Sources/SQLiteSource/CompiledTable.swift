@@ -39,6 +39,8 @@ struct CompiledTable {
                 .row(RowEncoder(fields: queries.fields, integers: watched.integers))
             }
         do {
+            // One that closed the parentheses around it would let pass rows that aren't of the page, again and again.
+            _ = try queries.filterBare.map { try PreparedQuery(db, $0) }
             newest = try PreparedQuery(db, queries.newest)
             oldest = try PreparedQuery(db, queries.oldest)
             sequence = schema.isAutoincrement ? try PreparedQuery(db, queries.sequence) : nil

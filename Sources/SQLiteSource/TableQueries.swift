@@ -32,6 +32,9 @@ struct TableQueries: Sendable {
     let rowAt: String
     /// A query of nothing but the filter, where there is one.
     let filterAlone: String?
+    /// The filter where no parenthesis of its own could close another's: what compiles here and in parentheses is one
+    /// expression.
+    let filterBare: String?
     /// The greatest watermark ever given out.
     let sequence: String
 
@@ -70,6 +73,7 @@ struct TableQueries: Sendable {
         let list = results.joined(separator: ", ")
         let filter = watched.filter.map { " AND (\($0)\n)" } ?? ""
         filterAlone = watched.filter.map { "SELECT 1 FROM \(table) WHERE (\($0)\n)" }
+        filterBare = watched.filter.map { "SELECT CASE WHEN \($0)\nTHEN 1 END FROM \(table)" }
 
         newest = "SELECT \(position) FROM \(table) \(descending) LIMIT 1"
         oldest = "SELECT \(position) FROM \(table) \(ascending) LIMIT 1"

@@ -25,11 +25,11 @@ enum ActiveStream {
         }
     }
 
-    /// Takes note that the connection is gone.
-    func connectionClosed() {
+    /// Takes note that the connection is gone; the first reason counts.
+    func connectionClosed(_ reason: StreamMetrics.Closed) {
         switch self {
-        case .one(let subscriber, let group): group.remove(subscriber, .client)
-        case .several(let stream): stream.close(.client)
+        case .one(let subscriber, let group): group.remove(subscriber, reason)
+        case .several(let stream): stream.close(reason)
         }
     }
 }

@@ -184,11 +184,12 @@ final class ConnectionHandler: ChannelDuplexHandler, StreamTransport {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if case .streaming(let stream) = phase { stream.connectionClosed(StreamMetrics.Closed(error)) }
         context.cut()
     }
 
     private func closed() {
-        if case .streaming(let stream) = phase { stream.connectionClosed() }
+        if case .streaming(let stream) = phase { stream.connectionClosed(.client) }
         phase = .lingering
         requestHandler?.connectionClosed()
     }
@@ -246,10 +247,11 @@ final class ConnectionHandler: ChannelDuplexHandler, StreamTransport {
             refuseHead()
             return
         }
-        guard let head = received.readSlice(length: length) else { return }
+        guard var head = received.readSlice(length: length) else { return }
         if received.readableBytes == 0 { received = ByteBuffer() }
         deadline?.cancel()
         phase = .answering
+        requestHandler?.otherMethod = OtherMethod.take(from: &head)
         context.fireChannelRead(wrapInboundOut(head))
         context.fireChannelReadComplete()
         // What the parser neither took for a head nor refused can't be answered otherwise.

@@ -85,9 +85,10 @@ extension FeedGroup {
 
     /// Records what of the batch the kernel took, and leaves the rest of an event that was cut to the channel.
     private func conclude(_ result: SocketWriter.Result, for subscriber: Subscriber) {
-        guard case .sent(var count) = result else {
-            subscriber.connection.abort()
-            return
+        var count: Int
+        switch result {
+        case .sent(let taken): count = taken
+        case .failed(let error): return lose(subscriber, error)
         }
         if count > 0 { subscriber.lastProgress = fanOut.now }
         fanOut.metrics.bytesSent += UInt64(count)
@@ -140,7 +141,12 @@ extension FeedGroup {
         let bound = NIOLoopBound((self, subscriber), eventLoop: eventLoop)
         subscriber.connection.write(buffer).whenComplete { result in
             let (group, subscriber) = bound.value
-            guard case .success = result, !subscriber.isClosed else { return }
+            guard !subscriber.isClosed else { return }
+            if case .failure(let error) = result {
+                // The connection says next that it is gone, but not why.
+                group.remove(subscriber, StreamMetrics.Closed(error))
+                return
+            }
             subscriber.heldWrites -= 1
             subscriber.lastProgress = .now()
             // Most writes complete at once: then the pump under way goes on by itself.
@@ -164,10 +170,16 @@ extension FeedGroup {
             switch SocketWriter.send(bytes, to: descriptor) {
             case .sent(let count):
                 if count < bytes.count { hold(UnsafeRawBufferPointer(rebasing: bytes[count...]), for: subscriber) }
-            case .failed:
-                subscriber.connection.abort()
+            case .failed(let error):
+                lose(subscriber, error)
             }
         }
+    }
+
+    /// Lets go of a subscriber whose socket failed.
+    private func lose(_ subscriber: Subscriber, _ error: CInt) {
+        remove(subscriber, StreamMetrics.Closed(errno: error))
+        subscriber.connection.abort()
     }
 
     private func request(after: Position, through: Position, for subscriber: Subscriber) {

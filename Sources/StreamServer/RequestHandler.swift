@@ -26,6 +26,8 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler, Answ
     private var tookHead = false
     private var context: ChannelHandlerContext?
     private var isClosed = false
+    /// The method of the next head, where the parser is shown another.
+    var otherMethod: HTTPRequest.Method?
 
     init(connection: ConnectionHandler, fanOut: FanOut) {
         self.connection = connection
@@ -67,9 +69,10 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler, Answ
             if head.version == .http1_1, head.headers["host"].count != 1 {
                 throw RequestError(.badRequest, "an HTTP/1.1 request has exactly one Host field; send it")
             }
-            guard let request = try? HTTPRequest(head, secure: connection.isSecure, splitCookie: false) else {
+            guard var request = try? HTTPRequest(head, secure: connection.isSecure, splitCookie: false) else {
                 throw RequestError(.badRequest, "the request's head makes no sense")
             }
+            if let otherMethod { request.method = otherMethod }
             Responder(fanOut: fanOut, address: context.remoteAddress?.ipAddress, writer: self).respond(to: request)
         } catch let error as RequestError {
             send(error.answer)

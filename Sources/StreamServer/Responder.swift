@@ -25,6 +25,8 @@ struct Responder {
                 let answer = (try? result.get()) ?? RequestError(.unavailable, "no answer could be made").answer
                 bound.value.send(answer, to: request)
             }
+        case .noStream(let error):
+            refuse(error, request)
         case .stream(let requests, let token):
             var grouped: [(request: StreamRequest, group: FeedGroup)] = []
             for asked in requests {
@@ -47,11 +49,15 @@ struct Responder {
             send(answer, to: request)
         case .success(.stream(let ticket)):
             begin(ticket, request)
-        case .failure(let error as RequestError):
-            send(error.answer, to: request)
         case .failure(let error):
-            send(RequestError(.unavailable, "\(error); try again").answer, to: request)
+            refuse(error as? RequestError ?? RequestError(.unavailable, "\(error); try again"), request)
         }
+    }
+
+    /// Answers a request for a stream of feeds that there are, and that it doesn't get.
+    private func refuse(_ error: RequestError, _ request: HTTPRequest) {
+        if error.concernsWhatIsAsked { fanOut.metrics.streams[.refused, default: 0] += 1 }
+        send(error.answer, to: request)
     }
 
     private func send(_ answer: ShortAnswer, to request: HTTPRequest) {

@@ -60,6 +60,17 @@ struct RequestError: Error {
     var status: HTTPResponse.Status
     var fields: HTTPFields
 
+    /// Whether a stream isn't granted for what is asked of its feeds.
+    ///
+    /// The others are about the path, the want of a token, or the moment.
+    var concernsWhatIsAsked: Bool {
+        switch code {
+        case .badRequest, .badEventID, .unknownParameter, .forbidden, .gone: true
+        case .unauthorized, .unknownFeed, .notFound, .methodNotAllowed, .headTooLarge, .tooManyStreams, .unavailable:
+            false
+        }
+    }
+
     init(_ code: Code, _ message: String, status: HTTPResponse.Status? = nil, fields: HTTPFields = [:]) {
         self.code = code
         self.message = message

@@ -11,8 +11,8 @@ enum SocketWriter {
     enum Result {
         /// So many bytes were taken, which may be none.
         case sent(Int)
-        /// The connection is gone.
-        case failed
+        /// The connection is gone, with what the kernel says of it.
+        case failed(CInt)
     }
 
     private static let flags = CInt(MSG_DONTWAIT) | CInt(MSG_NOSIGNAL)
@@ -74,7 +74,7 @@ enum SocketWriter {
             switch errno {
             case EINTR: count = call()
             case EAGAIN, ENOBUFS: return .sent(0)
-            default: return .failed
+            case let error: return .failed(error)
             }
         }
     }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
+import NIOCore
 import RowtailCore
 
 /// What one event loop counted of its streams; added up over all loops when someone asks.
@@ -64,6 +66,19 @@ struct StreamMetrics: Sendable {
 }
 
 extension StreamMetrics.Closed {
+    /// Why a stream is over whose socket failed.
+    ///
+    /// ETIMEDOUT says that the peer took or acknowledged nothing for TCP_USER_TIMEOUT, which is the write timeout: the kernel
+    /// saw it before the daemon did (tcp(7)).
+    init(errno: CInt) {
+        self = errno == ETIMEDOUT ? .writeTimeout : .client
+    }
+
+    /// Why a stream is over whose connection failed.
+    init(_ error: any Error) {
+        self = (error as? IOError).map { Self(errno: $0.errnoCode) } ?? .client
+    }
+
     init(_ reason: EndReason) {
         switch reason {
         case .limit: self = .limit

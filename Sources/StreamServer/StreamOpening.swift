@@ -91,7 +91,6 @@ struct StreamOpening {
     private func outcome(_ beginnings: [StreamTicket.Beginning]) throws -> Outcome {
         for beginning in beginnings {
             guard let reset = beginning.start?.reset, beginning.policy == .fail else { continue }
-            fanOut.metrics.streams[.refused, default: 0] += 1
             throw RequestError(
                 .gone,
                 "the stream can't go on after '\(reset.requested)' (\(reset.reason.rawValue)); start anew without it"

@@ -14,17 +14,20 @@ struct StreamRequest: Sendable {
     /// The names of the feeds in a path, without what comes before them.
     ///
     /// Percent-escapes are decoded, as many clients escape commas in a path.
-    ///
-    /// - Throws: ``RequestError`` when one is given twice: its events would have to come twice, with one id.
-    static func feedNames(_ path: Substring) throws -> [String] {
+    static func feedNames(_ path: Substring) -> [String] {
         // Without escapes that make sense it is no feed's name either.
         let text = (try? StreamQuery.decoded(path.replacing("+", with: "%2B"))) ?? String(path)
-        let names = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+        return text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    }
+
+    /// Refuses to send a feed's events twice, with one id.
+    ///
+    /// - Throws: ``RequestError`` when a feed is named twice.
+    static func requireDistinct(_ names: [String]) throws {
         var seen: Set<String> = []
         if let twice = names.first(where: { !seen.insert($0).inserted }) {
             throw RequestError(.badRequest, "feed '\(twice.prefix(200))' is named twice; name each feed once")
         }
-        return names
     }
 
     /// Reads what a request asks of each of its feeds.

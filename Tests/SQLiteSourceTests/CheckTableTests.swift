@@ -38,7 +38,7 @@ import Testing
         }
     }
 
-    private static func report(_ database: TemporaryDatabase, _ watched: WatchedTable) -> FeedReport {
+    static func report(_ database: TemporaryDatabase, _ watched: WatchedTable) -> FeedReport {
         CheckReport(config: "", notices: [], checks: [FeedCheck(watched, path: database.path)]).feeds[0]
     }
 

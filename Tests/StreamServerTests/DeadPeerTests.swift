@@ -45,6 +45,58 @@ struct DeadPeerTests {
         }
     }
 
+    /// Has the kernel give up soon on a client of this process that takes nothing, long before the server would.
+    private func giveUpSoon(on port: Int) async throws {
+        var milliseconds: CInt = 200
+        let length = socklen_t(MemoryLayout<CInt>.size)
+        try await eventually { (try? socket(connectedTo: port)) != nil }
+        let descriptor = try socket(connectedTo: port)
+        #expect(setsockopt(descriptor, CInt(IPPROTO_TCP), TCP_USER_TIMEOUT, &milliseconds, length) == 0)
+    }
+
+    private func expectWriteTimeouts(_ count: Int, port: Int, _ tls: TLSClient? = nil) async throws {
+        let client = try await StreamClient.connect(port: port, tls: tls)
+        try await eventually {
+            let figures = try await client.ask("/metrics").body
+            try #require(figures.contains("rowtail_stream_closed_total{reason=\"client\"} 0\n"))
+            return figures.contains("rowtail_stream_closed_total{reason=\"write_timeout\"} \(count)\n")
+        }
+    }
+
+    /// Two feeds of rows that fill a socket.
+    private let full = ["orders", "users"].map {
+        HandFedTable($0, rows: 4000, source: InMemoryFeedSource(feed: $0, pageRows: 100, padding: 1000)).feed
+    }
+
+    @Test(arguments: ["/feeds/orders", "/feeds/orders,users"], [false, true])
+    func `a client counts as one that took nothing also where the kernel is first`(
+        _ path: String,
+        _ isSecure: Bool
+    ) async throws {
+        func expect(_ port: Int, _ tls: TLSClient?) async throws {
+            let client = try await StreamClient.connect(port: port, tls: tls, reads: false, receiveBuffer: 4096)
+            try await giveUpSoon(on: client.localPort)
+            try await client.request("GET", "\(path)?since=earliest")
+            try await expectWriteTimeouts(1, port: port, tls)
+        }
+        guard isSecure else {
+            return try await withServer(feeds: full) { _, port in try await expect(port, nil) }
+        }
+        try await withTLSServer(feeds: full, protocols: []) { _, port, tls in try await expect(port, tls) }
+    }
+
+    @Test func `each stream of an HTTP-2 connection that took nothing counts`() async throws {
+        try await withTLSServer(feeds: full) { _, port, tls in
+            let client = try await HTTP2Client.connect(port: port, tls: tls, window: 1 << 20, receiveBuffer: 4096)
+            try await client.reads(false)
+            try await giveUpSoon(on: client.localPort)
+            for path in ["/feeds/orders", "/feeds/users", "/feeds/orders,users"] {
+                _ = try await client.request("GET", "\(path)?since=earliest")
+            }
+            try await expectWriteTimeouts(3, port: port, try TLSClient())
+        }
+    }
+
     /// A socket that is connected to a port of this machine.
     private static func connected(to port: Int) -> CInt {
         let descriptor = Glibc.socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)

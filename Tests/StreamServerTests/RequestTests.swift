@@ -37,6 +37,21 @@ struct RequestTests {
         Refusal("/feeds", method: "DELETE", 405, "method_not_allowed"),
         Refusal("/metrics", method: "PUT", 405, "method_not_allowed"),
         Refusal("/healthz", method: "TRACE", 405, "method_not_allowed"),
+        // Some that the parser knows, and some that nobody does.
+        Refusal("/feeds/orders", method: "QUERY", 405, "method_not_allowed"),
+        Refusal("/feeds/orders", method: "FOO", 405, "method_not_allowed"),
+        Refusal("/feeds/orders", method: "get", 405, "method_not_allowed"),
+        Refusal("/feeds", method: "GETS", 405, "method_not_allowed"),
+        Refusal("/", method: "~1.!#$%&'*+-^_`|", 405, "method_not_allowed"),
+        Refusal(raw: "FOO /feeds HTTP/1.0\r\n\r\n", 405, "method_not_allowed"),
+        Refusal("/feed", method: "FOO", 404, "not_found"),
+        Refusal("/feeds/orders", method: "FOO", fields: [], 400, "bad_request"),
+        Refusal("/feeds/orders", method: "FO:O", 400, "bad_request"),
+        Refusal("/feeds/orders", method: "FÖÖ", 400, "bad_request"),
+        Refusal(raw: "FOO /feeds HTTP/2.0\r\nHost: a\r\n\r\n", 400, "bad_request"),
+        Refusal(raw: "FOO /feeds\r\nHost: a\r\n\r\n", 400, "bad_request"),
+        Refusal(raw: "FOO HTTP/1.1\r\nHost: a\r\n\r\n", 400, "bad_request"),
+        Refusal(raw: "foo bar baz\r\nHost: a\r\n\r\n", 400, "bad_request"),
         Refusal("/feeds/orders?offset=3", 400, "unknown_parameter"),
         Refusal("/feeds/orders?access_token=x", 400, "unknown_parameter"),
         Refusal("/feeds/orders?=", 400, "unknown_parameter"),
@@ -108,7 +123,10 @@ struct RequestTests {
             #expect(body.hasPrefix("{\"error\":{\"code\":\"\(refusal.code)\",\"message\":\""))
             #expect(body.hasSuffix("\"}}\n"))
             #expect(!body.contains("\\u{") && !body.contains("Optional("))
-            if refusal.status == 405 { #expect(head.fields["allow"] == "GET, HEAD, OPTIONS") }
+            if refusal.status == 405 {
+                #expect(head.fields["allow"] == "GET, HEAD, OPTIONS")
+                #expect(body.contains("\"\(refusal.request.prefix { $0 != " " }) is not possible here"))
+            }
             if head.fields["connection"] == "close" {
                 #expect(await client.rest() == "")
             } else {

@@ -161,6 +161,63 @@ struct RouteTests {
             #expect(figures["rowtail_lag_rows{feed=\"orders\"}"] == 0)
         }
     }
+
+    /// A request and whether it counts as one for a stream that was refused.
+    struct Refused: Sendable, CustomTestStringConvertible {
+        var request: String
+        var status: Int
+        var counts: Bool
+
+        /// Sent with a token for all feeds unless there is another.
+        init(
+            _ path: String,
+            method: String = "GET",
+            fields: [String] = ["Authorization: Bearer \(AuthTests.all)"],
+            _ status: Int,
+            counts: Bool
+        ) {
+            request = (["\(method) \(path) HTTP/1.1", "Host: a"] + fields).joined(separator: "\r\n") + "\r\n\r\n"
+            (self.status, self.counts) = (status, counts)
+        }
+
+        var testDescription: String { request }
+    }
+
+    static let refused = [
+        Refused("/feeds/orders?since=x", 400, counts: true),
+        Refused("/feeds/orders?limit=0", 400, counts: true),
+        Refused("/feeds/orders?offset=3", 400, counts: true),
+        Refused("/feeds/orders?offset=3", method: "HEAD", 400, counts: true),
+        Refused("/feeds/orders?since=2000-01-01T00:00:00Z", 400, counts: true),
+        Refused("/feeds/orders?last_event_id=99&on_reset=fail", 410, counts: true),
+        Refused("/feeds/orders,users?limit=0", 400, counts: true),
+        Refused("/feeds/orders,orders", 400, counts: true),
+        Refused("/feeds/orders?access_token=x", 400, counts: true),
+        Refused("/feeds/users", fields: ["Authorization: Bearer \(AuthTests.some)"], 403, counts: true),
+        Refused("/feeds/lost", fields: ["Authorization: Bearer \(AuthTests.some)"], 404, counts: false),
+        Refused("/feeds/other", fields: ["Authorization: Bearer \(AuthTests.some)"], 403, counts: false),
+        Refused("/feeds/orders,lost?limit=0", 404, counts: false),
+        Refused("/feeds/lost,lost", 400, counts: false),
+        Refused("/feeds/orders?limit=0", fields: [], 401, counts: false),
+        Refused("/feeds/orders?limit=0", method: "POST", 405, counts: false),
+        Refused("/feeds/orders?access_token=x", method: "POST", 400, counts: false),
+        Refused("/feeds?access_token=x", 400, counts: false),
+        Refused("/feed?limit=0", 404, counts: false),
+        Refused("/feeds/orders?until=head&since=latest", 204, counts: false),
+    ]
+
+    @Test(arguments: refused)
+    func `what is refused for what it asks of a known feed counts as refused`(_ refused: Refused) async throws {
+        let access = AccessList([AccessToken(AuthTests.all), AccessToken(AuthTests.some, feeds: ["orders", "lost"])])
+        try await AuthTests.withFeeds(access) { port in
+            let client = try await StreamClient.connect(port: port)
+            try await client.send(refused.request)
+            #expect(try await client.head().status == refused.status)
+            let figures = try Figures(try await StreamClient.ask(port: port, "/metrics").body)
+            #expect(figures["rowtail_streams_total{outcome=\"refused\"}"] == (refused.counts ? 1 : 0))
+            #expect(figures["rowtail_streams_total{outcome=\"opened\"}"] == 0)
+        }
+    }
 }
 
 /// Figures in Prometheus' text format, read strictly.

@@ -103,6 +103,9 @@ package final class HTTP2Client: Sendable {
         return HTTP2ClientStream(channel: stream, reader: reader, state: state)
     }
 
+    /// The port of this end.
+    package var localPort: Int { channel.localAddress?.port ?? 0 }
+
     /// Opens a stream of events and reads its head.
     package func stream(
         _ path: String,

@@ -20,6 +20,8 @@ final class HTTP2Connection: ChannelInboundHandler {
     private var isDraining = false
     private var isBusy = false
     private var isLeaving = false
+    /// What it counts as when a stream is cut, by its client or with the connection.
+    private(set) var loss = StreamMetrics.Closed.client
     /// The socket of all streams.
     private(set) lazy var socket: CInt? = context?.channel.socketDescriptor
 
@@ -91,6 +93,8 @@ final class HTTP2Connection: ChannelInboundHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // Told by RST_STREAM; whoever makes many of them is counted.
         if Self.concernsOneStream(error) { return }
+        // TLS says afterwards that it was cut.
+        if loss == .client { loss = StreamMetrics.Closed(error) }
         guard error is NIOSSLError else {
             // The client has been told by GOAWAY.
             isLeaving = true

@@ -80,7 +80,7 @@ final class HTTP2Stream: ChannelInboundHandler, StreamTransport, AnswerWriter {
     }
 
     private func closed() {
-        if case .streaming(let stream) = phase { stream.connectionClosed() }
+        if case .streaming(let stream) = phase { stream.connectionClosed(connection.loss) }
         // An end that is written and not out yet is out, or lost, when its write completes.
         if case .ending = phase {} else { phase = .ended }
         deadline?.cancel()

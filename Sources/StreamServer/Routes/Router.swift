@@ -15,10 +15,14 @@ final class Router: Sendable {
         case later(EventLoopFuture<ShortAnswer>)
         /// A stream of a feed or of several, for the holder of a token where one is needed.
         case stream([StreamRequest], AccessToken?)
+        /// No stream, though the feeds are there.
+        case noStream(RequestError)
     }
 
     /// The methods of every path.
     static let allowedMethods = "GET, HEAD, OPTIONS"
+    /// What the paths of streams begin with.
+    private static let streams = "/feeds/"
 
     let options: ServerOptions
     let limits: StreamLimits
@@ -59,7 +63,7 @@ final class Router: Sendable {
                 token = try Authenticator(access: options.access).authenticate(request, query: &query)
             } catch {
                 if path == "/", let page = pageOfRefusal(error, request) { return .answer(page) }
-                return refuse(error)
+                return refuse(error, request, path)
             }
         }
         guard isKnown(path) else {
@@ -79,7 +83,7 @@ final class Router: Sendable {
         case "/feeds": return .answer(FeedsRoute.answer(visible(to: token)))
         case "/status": return .later(status.answer(visible(to: token), access: options.access))
         case "/": return .answer(StatusPage.answer())
-        default: return stream(path.dropFirst("/feeds/".count), query: query, request, token)
+        default: return stream(path, query: query, request, token)
         }
     }
 
@@ -87,7 +91,7 @@ final class Router: Sendable {
         switch path {
         case "/healthz", "/readyz", "/metrics", "/feeds": true
         case "/", "/status": options.statusPage
-        default: path.hasPrefix("/feeds/") && path.count > "/feeds/".count
+        default: path.hasPrefix(Self.streams) && path.count > Self.streams.count
         }
     }
 
@@ -108,33 +112,47 @@ final class Router: Sendable {
         .answer(RequestError(code, message, fields: fields).answer)
     }
 
-    private func refuse(_ error: any Error) -> Target {
-        switch error {
-        case let error as RequestError: .answer(error.answer)
-        case let error as StreamQueryError: .answer(RequestError(error).answer)
-        default: refuse(.badRequest, "\(error)")
-        }
+    /// Refuses a request, and tells those for streams of feeds that there are from others.
+    private func refuse(_ error: any Error, _ request: HTTPRequest, _ path: Substring) -> Target {
+        let error =
+            switch error {
+            case let error as RequestError: error
+            case let error as StreamQueryError: RequestError(error)
+            default: RequestError(.badRequest, "\(error)")
+            }
+        let isForStream = (request.method == .get || request.method == .head) && path.hasPrefix(Self.streams)
+        guard isForStream, feedNames(path).allSatisfy({ feed($0) != nil }) else { return .answer(error.answer) }
+        return .noStream(error)
+    }
+
+    private func feedNames(_ path: Substring) -> [String] {
+        StreamRequest.feedNames(path.dropFirst(Self.streams.count))
+    }
+
+    private func feed(_ name: String) -> Feed? {
+        feeds.first { $0.name == name }
     }
 
     private func stream(_ path: Substring, query: Substring, _ request: HTTPRequest, _ token: AccessToken?) -> Target {
         do {
-            let names = try StreamRequest.feedNames(path)
+            let names = feedNames(path)
+            try StreamRequest.requireDistinct(names)
             if let token, let name = names.first(where: { !token.covers($0) }) {
-                return refuse(Authenticator.forbidden(name[...]))
+                throw Authenticator.forbidden(name[...])
             }
             let asked = try names.map { name in
-                guard let feed = feeds.first(where: { $0.name == name }) else {
+                guard let feed = feed(name) else {
                     throw RequestError(.unknownFeed, "there is no feed '\(name.prefix(200))'; see /feeds")
                 }
                 return feed
             }
             let ids = request.headerFields[values: .lastEventID]
             guard ids.count <= 1 else {
-                return refuse(.badRequest, "Last-Event-ID is given \(ids.count) times; send it once")
+                throw RequestError(.badRequest, "Last-Event-ID is given \(ids.count) times; send it once")
             }
             return .stream(try StreamRequest.all(of: asked, query: query, lastEventID: ids.first), token)
         } catch {
-            return refuse(error)
+            return refuse(error, request, path)
         }
     }
 }

@@ -115,8 +115,9 @@ struct RequestHead {
     var status: Int? {
         switch (method, path) {
         case ("GET", "/healthz"), ("GET", "/feeds"), ("GET", "/metrics"): 200
-        case ("POST", "/healthz"), ("POST", "/feeds"): 405
         case ("OPTIONS", "/healthz"), ("OPTIONS", "/feeds"): 204
+        case ("HEAD", _), ("CONNECT", _): nil
+        case (_, "/healthz"), (_, "/feeds"): 405
         default: nil
         }
     }
