@@ -141,14 +141,12 @@ extension DatabasePoller {
     }
 
     private func stored(_ feed: Feed, _ error: (any Error)?) {
-        // It may not be ours any more.
-        let item = feeds.first { $0.feed === feed }
         guard let error else {
-            item?.saveSucceeded()
             isStateFailureLogged = false
             return
         }
-        guard let item else { return }
+        // It may not be ours any more.
+        guard let item = feeds.first(where: { $0.feed === feed }) else { return }
         item.saveFailed()
         onSchedule(.upkeep)
         guard !isStateFailureLogged else { return }
@@ -159,7 +157,7 @@ extension DatabasePoller {
     /// Writes what changed, before this returns.
     func settle(_ items: [FeedPoll]) {
         if items.contains(where: \.anchorsAreStale) { poll(refreshingAnchors: true) }
-        for item in items { item.saveEnd() }
+        for item in items where item.isDirty { item.save() }
         // What is being written is clean already, and must outlive the process that may be about to end.
         state?.flush()
     }

@@ -47,10 +47,6 @@ final class FeedPoll {
     /// Whether the head was never looked up, so that what is there is not news.
     private var isFirst = true
     private var isLoaded = false
-    /// Whether the machine ended unexpectedly after rows were handed over of which the record may not know.
-    private var wasCutOff = false
-    /// Whether the record on disk says that rows are being handed over.
-    private var isMarked = false
     private var schemaText: String?
     private var schemaVersion: Int64?
     private var ladder: [Anchor] = []
@@ -81,8 +77,6 @@ final class FeedPoll {
             throw SourceError(.broken, "\(error)")
         }
         isLoaded = true
-        wasCutOff = record.run.map { $0 != store?.run } ?? false
-        record.run = store?.run
         if record.watermark > .earliest {
             feed.begin(record.history, head: record.watermark)
         }
@@ -163,14 +157,12 @@ final class FeedPoll {
         }
         // Rows that have yet to settle are newer all the same: in a moment they would be the head.
         let newest = isMoving ? max(head, reader.newestOfAll ?? head) : head
-        let verdict = try Continuity(watermark: record.watermark, anchors: record.anchors, rowsMove: isMoving).verdict(
+        return try Continuity(watermark: record.watermark, anchors: record.anchors, rowsMove: isMoving).verdict(
             head: newest,
             evidence: evidence,
             isAutoincrement: reader.schema?.isAutoincrement ?? false,
             row: { try reader.anchor(at: $0) }
         )
-        // Commits may be gone that clients have the rows of, and their ids have been given out again.
-        return verdict == .same && wasCutOff ? .broken(base: record.watermark) : verdict
     }
 
     /// Looks for rows that came too late or too early.
@@ -219,7 +211,6 @@ final class FeedPoll {
     func hand(over outcome: Outcome, file: FileStat.Identity, reader warm: () throws -> [Segment]) throws -> Bool {
         // Only now: a look that failed midway has decided nothing.
         evidence = .seen
-        wasCutOff = false
         reader.wasInterrupted = false
         if isMoving {
             feed.counted(
@@ -281,8 +272,6 @@ final class FeedPoll {
         record.watermark = position
         isDirty = true
         anchorsAreStale = true
-        // Later positions are stored within a second; that there may be some has to be known before anyone has their rows.
-        if record.run != nil, !isMarked { save() }
     }
 
     /// Writes the record before this returns.
@@ -294,7 +283,6 @@ final class FeedPoll {
             try store.write(record)
             saved = record
             isDirty = false
-            isMarked = record.run != nil
         } catch {
             isDirty = true
         }
@@ -308,18 +296,6 @@ final class FeedPoll {
         guard let store, isLoaded, record != saved else { return }
         saved = record
         store.writeLater(record, completion)
-    }
-
-    /// Takes note that the record was written that ``saveLater(_:)`` got.
-    func saveSucceeded() {
-        isMarked = record.run != nil
-    }
-
-    /// Writes that no more rows are handed over.
-    func saveEnd() {
-        guard record.run != nil || isDirty else { return }
-        record.run = nil
-        save()
     }
 
     /// Takes note that the record could not be written.

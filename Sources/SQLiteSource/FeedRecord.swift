@@ -22,9 +22,6 @@ package struct FeedRecord: Hashable, Sendable {
     /// Rows that prove that a file still holds the history served, newest first.
     package var anchors: [Anchor] = []
 
-    /// The run of the machine in which rows are handed over that the record may not know of yet; `nil` after an end in order.
-    package var run: String?
-
     /// A record of a feed of which nothing is known.
     package init(feed: String) {
         self.feed = feed
@@ -33,7 +30,7 @@ package struct FeedRecord: Hashable, Sendable {
 
 extension FeedRecord: Codable {
     private enum Key: String, CodingKey {
-        case format, version, feed, generation, breaks, watermark, gap, run, device, inode, anchors
+        case format, version, feed, generation, breaks, watermark, gap, device, inode, anchors
         case base, replaced, position, columns
     }
 
@@ -56,7 +53,6 @@ extension FeedRecord: Codable {
         }
         try container.encode(watermark.description, forKey: .watermark)
         if gap > .earliest { try container.encode(gap.description, forKey: .gap) }
-        try container.encodeIfPresent(run, forKey: .run)
         try container.encodeIfPresent(file?.device, forKey: .device)
         try container.encodeIfPresent(file?.inode, forKey: .inode)
         var list = container.nestedUnkeyedContainer(forKey: .anchors)
@@ -107,7 +103,6 @@ extension FeedRecord: Codable {
         self.history = history
         watermark = try position(container, .watermark)
         if container.contains(.gap) { gap = try position(container, .gap) }
-        run = try container.decodeIfPresent(String.self, forKey: .run)
         if let device = try container.decodeIfPresent(UInt64.self, forKey: .device),
             let inode = try container.decodeIfPresent(UInt64.self, forKey: .inode)
         {

@@ -18,21 +18,15 @@ package final class StateDirectory: Sendable {
     /// The directory.
     package let path: String
 
-    /// The run of the machine in which records are written; `nil` where nobody can tell.
-    let run: String?
     private let lock: CInt
     // Syncing takes as long as the disk likes; the pollers don't wait for it but where they must.
     private let queue = DispatchQueue(label: "rowtail.state")
 
     /// Takes hold of a directory, which is created where it is missing.
     ///
-    /// - Parameters:
-    ///   - path: The directory.
-    ///   - run: The run of the machine, that of now unless told otherwise.
     /// - Throws: ``Failure`` when it can't be written, or another daemon has it.
-    package init(path: String, run: String? = MachineRun.current) throws {
+    package init(path: String) throws {
         self.path = path
-        self.run = run
         do {
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         } catch {
