@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import GRDB
 package import Logging
 package import NIOCore
 package import RowtailCore
@@ -153,13 +154,12 @@ package actor DatabasePoller {
     }
 
     /// Polls now, and tries a read that failed for a client, so that a feed of which it fails again is known as broken.
-    nonisolated func examine(_ read: ReplayRead, of feed: String) {
+    nonisolated func examine(_ read: ReplayRead, of watched: WatchedTable) {
         eventLoop.execute {
             self.assumeIsolated { poller in
-                guard let item = poller.feeds.first(where: { $0.feed.name == feed }), item.unreadable == nil else {
-                    return
-                }
-                item.unreadable = read
+                guard let item = poller.feeds.first(where: { $0.reader.watched == watched }), item.unreadable == nil
+                else { return }
+                item.unreadable = UnreadableRows(read)
                 item.mustRead = true
                 poller.poll()
             }
@@ -192,14 +192,17 @@ package actor DatabasePoller {
             let (connection, version) = try current()
             if version != lastDataVersion {
                 mustRead = true
-                for item in feeds { item.anchorsAreStale = true }
+                for item in feeds {
+                    item.anchorsAreStale = true
+                    item.unreadable?.committed()
+                }
                 onSchedule(.committed)
             }
             let readsAll = mustRead
             mustRead = false
             lastDataVersion = version
             for item in feeds {
-                if readsAll || item.mustRead || item.isDue {
+                if readsAll || item.mustRead || item.isDue || item.unreadable?.mayBeMended == true {
                     poll(item, connection, refreshingAnchors: refreshingAnchors, since: start)
                 } else {
                     finish(item, .quiet, nil, since: start)
@@ -256,15 +259,23 @@ package actor DatabasePoller {
         guard item.record.watermark != .integer(.max) else {
             return "the greatest id is in use; rows added from now on get lower ids and are not seen; renumber the rows"
         }
-        guard let read = item.unreadable else { return nil }
+        guard let rows = item.unreadable else { return nil }
+        guard rows.isDue else { return rows.reason }
         do {
-            try retry(read, of: item, connection)
+            try retry(rows.read, of: item, connection)
             item.unreadable = nil
-            return nil
-        } catch  where SourceError(error, path: path).code == .broken && !SourceError.concernsFile(error) {
-            return "rows that a client waits for can't be read: \(SourceError(error, path: path)); "
-                + "correct or delete the row in question, or correct 'where'"
+        } catch {
+            let problem = SourceError(error, path: path)
+            switch problem.code {
+            case .busy: throw error
+            case .broken where !SourceError.isTooSlow(error):
+                let isOfRow = error is DatabaseError && !SourceError.concernsFile(error)
+                let remedy = isOfRow ? "; correct or delete the row in question, or correct 'where'" : ""
+                item.unreadable?.failed("rows that a client waits for can't be read: \(problem)\(remedy)")
+            case .broken, .waiting: item.unreadable = nil
+            }
         }
+        return item.unreadable?.reason
     }
 
     private func retry(_ read: ReplayRead, of item: FeedPoll, _ connection: DatabaseConnection) throws {
@@ -272,8 +283,10 @@ package actor DatabasePoller {
         try connection.read(with: reader) { database in
             switch read {
             case .page(let after, let through):
+                // One that was under way when another history began.
+                guard let fits = reader.schema?.order.fits, fits(after), fits(through) else { return }
                 _ = try reader.page(
-                    after: after,
+                    after: max(after, reader.floor(head: head)),
                     through: min(through, head),
                     generation: item.record.history.current,
                     foundAt: nil,
@@ -305,6 +318,8 @@ package actor DatabasePoller {
             }
             var after = lower
             while after < upper {
+                // Until it was read: no poll would ask for it again.
+                item.unreadable = UnreadableRows(.page(after: after, through: upper))
                 let page = try connection.read(with: reader) { _ in
                     try reader.page(
                         after: after,
@@ -314,6 +329,7 @@ package actor DatabasePoller {
                         writer: &writer
                     )
                 }
+                item.unreadable = nil
                 pages.append(page)
                 after = page.through
                 pagesLeft -= 1

@@ -38,8 +38,8 @@ final class FeedPoll {
     /// Whether the table has to be read at the next poll whatever `data_version` says, as it never was or the last try
     /// failed.
     var mustRead = true
-    /// What could not be read for a client, and is tried again by each poll that reads the table; `nil` when everything can.
-    var unreadable: ReplayRead?
+    /// What could not be read for a client; `nil` when everything can.
+    var unreadable: UnreadableRows?
     /// Whether the rows that anchors remember may have changed since they were last read.
     var anchorsAreStale = true
     /// What is known of the time since the last poll.
@@ -225,6 +225,8 @@ final class FeedPoll {
             isDirty = true
         }
         if case .broken(let base) = outcome.verdict {
+            // Who still wants those rows asks anew, in the new generation.
+            unreadable = nil
             record.gap = reader.compiled?.log?.gaps(after: .earliest).last ?? .earliest
             record.history.advance(base: base)
             record.watermark = outcome.head

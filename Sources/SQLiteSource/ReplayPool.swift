@@ -268,8 +268,10 @@ package final class ReplayPool: Sendable {
             guard state.withLock({ $0.failing.remove(feed) }) != nil else { return }
             logger?.notice("older rows can be read again", metadata: ["feed": "\(feed)"])
         case .failure(let error):
+            // What a client asks amiss says nothing of the table.
+            guard !(error is NoTimes) else { return }
             let reason = SourceError(error, path: job.source.path)
-            if reason.code == .broken { job.source.examine(job.key.read) }
+            if reason.code == .broken, !SourceError.isTooSlow(error) { job.source.examine(job.key.read) }
             guard state.withLock({ $0.failing.insert(feed).inserted }) else { return }
             logger?.warning(
                 "older rows can't be read, trying again",

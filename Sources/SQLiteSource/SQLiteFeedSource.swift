@@ -63,7 +63,7 @@ package final class SQLiteFeedSource: FeedSource {
 
     /// Has the poller see for itself whether what could not be read for a client can be.
     func examine(_ read: ReplayRead) {
-        poller.examine(read, of: name)
+        poller.examine(read, of: watched)
     }
 
     /// Has the file polled now.

@@ -37,6 +37,11 @@ package struct SourceError: Error, Sendable, CustomStringConvertible {
         return (error as? DatabaseError).map { codes.contains($0.resultCode) } ?? false
     }
 
+    /// Whether an error says that a read took longer than it may, which tried again would hold up others.
+    static func isTooSlow(_ error: any Error) -> Bool {
+        (error as? DatabaseError)?.resultCode == .SQLITE_INTERRUPT
+    }
+
     /// Sorts an error of SQLite's by what it means for a feed.
     ///
     /// Source: SQLite, "Result and Error Codes". BUSY in all its kinds, LOCKED and PROTOCOL go by themselves.

@@ -290,8 +290,26 @@ private final class Gate: EventFraming {
         #expect(watch.state.name == "broken")
 
         try database.execute("DELETE FROM t WHERE v = 'oops'")
-        try await watch.poll()
-        #expect(watch.state == .live)
+        try await eventually {
+            try await watch.poll()
+            return watch.state == .live
+        }
         #expect(try await watch.page(after: .integer(1), through: .integer(4)).events.count == 2)
+    }
+
+    @Test func `what a client asks amiss breaks nothing`() async throws {
+        let database = try TemporaryDatabase()
+        try database.insertOrders(3)
+        // One worker, so that the second read begins when everything is done about the first.
+        let watch = await WatchedFile(database.path, tailBytes: 1, replays: 1)
+        try await watch.poll()
+        await #expect(throws: NoTimes.self) {
+            _ = try await watch.feed.source
+                .position(before: UnixTime(microseconds: 0), through: .integer(3), on: eventLoop).get()
+        }
+        #expect(try await watch.page(through: .integer(3)).events.count == 3)
+        try database.insertOrders(1)
+        #expect(try await watch.poll() == ["4"])
+        #expect(watch.state == .live)
     }
 }
