@@ -45,9 +45,11 @@ extension DaemonTests {
             #expect(frames.last?.comments == ["heartbeat"])
             #expect(!FileManager.default.fileExists(atPath: path))
 
-            try Shell.run("sqlite3", [path, "PRAGMA journal_mode = wal; \(TemporaryDatabase.orders)"])
+            // It is read while it is made.
+            let patience = ["-cmd", ".timeout 10000"]
+            try Shell.run("sqlite3", patience + [path, "PRAGMA journal_mode = wal; \(TemporaryDatabase.orders)"])
             try await ready(daemon)
-            try Shell.run("sqlite3", [path, "INSERT INTO orders (customer) VALUES ('ada'), ('grace')"])
+            try Shell.run("sqlite3", patience + [path, "INSERT INTO orders (customer) VALUES ('ada'), ('grace')"])
             let events = try await client.events(2)
             #expect(events.map(\.id) == ["1", "2"])
             #expect(events.first?.data == #"{"id":1,"customer":"ada","total":null}"#)
