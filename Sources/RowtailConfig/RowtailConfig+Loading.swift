@@ -42,17 +42,10 @@ extension RowtailConfig {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw unreadable(path, errno) }
         defer { close(descriptor) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 64 << 10)
-        while true {
-            let count = read(descriptor, &chunk, chunk.count)
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw unreadable(path, errno) }
-            guard count > 0 else { break }
-            bytes += chunk[..<count]
-            guard bytes.count <= sizeLimit else { throw error(path, "larger than 16MiB; name another with --config") }
-        }
-        guard let text = String(validating: bytes, as: UTF8.self) else {
+        let read = FileBytes(of: descriptor, limit: sizeLimit)
+        guard read.failure == 0 else { throw unreadable(path, read.failure) }
+        guard read.bytes.count <= sizeLimit else { throw error(path, "larger than 16MiB; name another with --config") }
+        guard let text = String(validating: read.bytes, as: UTF8.self) else {
             throw error(path, "not UTF-8; save it in that encoding")
         }
         return text

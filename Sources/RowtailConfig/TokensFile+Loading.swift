@@ -43,21 +43,12 @@ extension TokensFile {
     }
 
     private static func contents(of descriptor: CInt, path: String) throws(ConfigError) -> [UInt8] {
-        var failure: CInt = 0
-        let bytes = [UInt8](unsafeUninitializedCapacity: sizeLimit + 1) { buffer, count in
-            while count < buffer.count {
-                let size = read(descriptor, buffer.baseAddress?.advanced(by: count), buffer.count - count)
-                if size < 0, errno == EINTR { continue }
-                if size < 0 { failure = errno }
-                guard size > 0 else { return }
-                count += size
-            }
-        }
-        guard failure == 0 else { throw unreadable(path, failure) }
-        guard bytes.count <= sizeLimit else {
+        let read = FileBytes(of: descriptor, limit: sizeLimit)
+        guard read.failure == 0 else { throw unreadable(path, read.failure) }
+        guard read.bytes.count <= sizeLimit else {
             throw error(path, "larger than 1MiB; remove tokens that nobody uses")
         }
-        return bytes
+        return read.bytes
     }
 
     private static func unreadable(_ path: String, _ code: CInt) -> ConfigError {

@@ -257,7 +257,7 @@ package actor DatabasePoller {
     /// What is wrong with a feed whose new rows could be read all the same; `nil` when nothing is.
     private func trouble(_ item: FeedPoll, _ connection: DatabaseConnection) throws -> String? {
         guard item.record.watermark != .integer(.max) else {
-            return "the greatest id is in use; rows added from now on get lower ids and are not seen; renumber the rows"
+            return "\(AppendCheck.exhausted.problem); \(AppendCheck.exhausted.remedy)"
         }
         guard let rows = item.unreadable else { return nil }
         guard rows.isDue else { return rows.reason }

@@ -8,6 +8,12 @@ struct AppendCheck {
     /// How many rows are looked at at each end, and how many between.
     static let sampleSize = 100
 
+    /// What is wrong where no id can follow, to a check and while the table is served.
+    static let exhausted = (
+        problem: "the greatest id is in use; rows added from now on get lower ids and are not seen",
+        remedy: "renumber the rows"
+    )
+
     let watched: WatchedTable
     let schema: TableSchema
     let facts: TableFacts
@@ -33,8 +39,8 @@ struct AppendCheck {
                 Finding(
                     .refused,
                     "ids",
-                    "the greatest id is in use; rows added from now on get lower ids and are not seen",
-                    remedy: "renumber the rows"
+                    Self.exhausted.problem,
+                    remedy: Self.exhausted.remedy
                 )
             )
         }
