@@ -60,11 +60,7 @@ package func eventually(
     line: Int = #line,
     _ isSo: () async throws -> Bool
 ) async throws {
-    let eventLoop = MultiThreadedEventLoopGroup.singleton.any()
-    let deadline = ContinuousClock.now + .seconds(50)
-    while try await !isSo() {
-        try Task.checkCancellation()
-        guard .now < deadline else { throw NotInTime(description: "not within 50 seconds: \(file):\(line)") }
-        try await eventLoop.scheduleTask(in: .milliseconds(2)) {}.futureResult.get()
+    try await eventually("\(file):\(line)", within: .seconds(50), every: .milliseconds(2)) {
+        try await isSo() ? true : nil
     }
 }
